@@ -1,0 +1,1 @@
+"""How arrays are divided among engines, and how they are kept in files."""

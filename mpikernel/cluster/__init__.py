@@ -1,0 +1,1 @@
+"""Starting, watching and ending worlds from outside: the launchers of mpiexec and of batch systems."""

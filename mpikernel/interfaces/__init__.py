@@ -1,0 +1,1 @@
+"""The roles between a client and the engines, one package each."""

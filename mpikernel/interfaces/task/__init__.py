@@ -1,0 +1,1 @@
+"""The load-balanced queue: which engine gets which task, and when."""

@@ -1,0 +1,1 @@
+"""What has been done, written down as it happens: records and the stores that keep them."""

@@ -1,0 +1,1 @@
+"""How ranks talk: messages, envelopes, payloads, and the transports that carry them."""
