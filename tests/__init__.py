@@ -1,0 +1,1 @@
+"""The tests of mpikernel; CONTRIBUTING says which folder a test belongs in."""

@@ -1,0 +1,32 @@
+"""The fixtures that every test may use; what they stand on is in tests/harness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.harness.environments import NAMES, MPIEnvironment, find_environment
+from tests.harness.services import in_ci
+from tests.harness.world import World
+
+# No deadline: a shared machine of two cores says nothing about how long an example takes. In CI the same examples every time.
+settings.register_profile("home", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if in_ci() else "home")
+
+
+@pytest.fixture(scope="session", params=NAMES)
+def mpi(request: pytest.FixtureRequest) -> MPIEnvironment:
+    """Each MPI in turn; `@pytest.mark.parametrize("mpi", ["mpich"], indirect=True)` picks one."""
+    return find_environment(request.param)
+
+
+@pytest.fixture
+def world(mpi: MPIEnvironment, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Starts real worlds under `mpi` in the test's own folder; see tests/harness/world.py for what it can do."""
+    world = World(mpi, tmp_path, lambda: tmp_path_factory.mktemp("run"))
+    yield world
+    world.close()

@@ -1,0 +1,1 @@
+"""The harness itself is tested here, since a guard that never bites guards nothing."""
