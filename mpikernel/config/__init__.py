@@ -1,1 +1,1 @@
-"""What a run is told before it starts: the settings, their spec, and the cluster directory they come from."""
+"""What a run is told before it starts: settings and their sources, command lines, cluster directory, launcher's environment."""

@@ -1,0 +1,56 @@
+"""The settings of a run: the one place that gives each its type, bounds, default and comment.
+
+Checks, help, environment variables and mpikernel.conf are all made from these fields (see spec.py). The struct travels to every
+rank when a world starts, so this module imports nothing but msgspec (which has loaded typing anyway).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+
+class Settings(Struct, frozen=True):
+    """What every rank knows of how it is to work. Made by loading.py, which alone checks values."""
+
+    cluster_dir: Annotated[
+        str,
+        Meta(min_length=1, description="folder of this run: mpikernel.conf, ledger, logs, results"),
+    ] = "./.mpikernel"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="the least that is worth a line in the log"),
+    ] = "info"
+    stream: Annotated[
+        bool,
+        Meta(description="show what engines print on the script's terminal, engine id in front"),
+    ] = False
+    interfaces: Annotated[
+        int,
+        Meta(
+            ge=-1,
+            le=2,
+            description="interfaces with a rank of their own: 0, 1 (script), 2 (script and task); -1: 2 from 4 ranks on, else 0",
+        ),
+    ] = -1
+    comm_world: Annotated[
+        Literal["engines", "world"],
+        Meta(description="what MPI.COMM_WORLD is for Python code on engines: the engines alone, or all ranks"),
+    ] = "engines"
+    bulk_threshold: Annotated[
+        int,
+        Meta(ge=1, le=2**30, description="bytes from which a buffer is sent by itself, from the memory in which it lives"),
+    ] = 65536
+    commit_interval: Annotated[
+        float,
+        Meta(ge=0.001, le=60, description="seconds after which the ledger commits what it has; a crash costs no more than that"),
+    ] = 0.05
+    commit_records: Annotated[
+        int,
+        Meta(ge=1, le=1_000_000, description="records after which the ledger commits at once"),
+    ] = 4000
+    grace: Annotated[
+        float,
+        Meta(ge=0.1, le=600, description="seconds that ranks get to end by themselves before the world is aborted"),
+    ] = 3.0
