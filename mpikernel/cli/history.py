@@ -1,0 +1,205 @@
+"""`ipcluster history DIR`: what the ledger of a cluster directory tells, as a table or as JSON lines.
+
+Owns the arguments and the page; the words come from ledger.wording. Rows are laid out here and not by rich, whose tables
+hold all rows and take 0.5 ms for each: a run may have millions. So the records are read twice, once to measure the columns.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import click
+import msgspec
+from rich.cells import cell_len, set_cell_size
+
+from mpikernel.errors import LedgerError
+from mpikernel.ledger import wording
+from mpikernel.ledger.folder import DATA_NAME
+from mpikernel.ledger.lmdb import read_ledger
+from mpikernel.ledger.promise import LedgerReader
+from mpikernel.ledger.records import ABORTED, ERROR, OK, Record, Run
+
+_GAP = 2  # between columns
+_WIDEST = 48  # of a column; not of the ids, which are never cut, nor of the last, which holds the errors
+_LEAST_FOR_LAST = 24  # below that on a terminal, rows become paragraphs
+_NARROWEST = 20  # what paragraphs need
+
+_COLOURS = {OK: "green", ERROR: "red", ABORTED: "yellow", wording.UNFINISHED: "yellow"}
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--run", "which", metavar="N|all", default="", help="Show run N, or all runs; the last one otherwise.")
+@click.option("--failed", is_flag=True, help="Show only calls that failed, were aborted or never ended.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line: times in UTC, and in seconds since the epoch.")
+def history(directory: Path, which: str, failed: bool, as_json: bool) -> None:
+    """Show what was run in the cluster directory DIR, from its ledger.
+
+    Works while a run goes on, after it has ended, and after it was killed.
+    """
+    with _refusing(), closing(read_ledger(_find_ledger(directory))) as reader:
+        for position, (run, live) in enumerate(_chosen(reader, which)):
+            chosen = _Chosen(reader, run, live, failed)
+            if as_json:
+                _print_json(chosen)
+            else:
+                click.echo("\n" * bool(position), nl=False)
+                _print_table(chosen)
+
+
+class _Chosen(NamedTuple):
+    """One run and what of it is to be shown."""
+
+    reader: LedgerReader
+    run: Run
+    live: bool
+    only_failed: bool
+
+    def records(self) -> Iterator[tuple[Record, str, bool]]:
+        """(record, its outcome, whether it is shown), from the start each time."""
+        for _, record in self.reader.records(self.run.number):
+            outcome = wording.outcome(record, self.live)
+            yield record, outcome, not self.only_failed or outcome in wording.FAILURES
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What cannot be read is the wrong argument: exit code 2."""
+    try:
+        yield
+    except LedgerError as error:
+        click.echo(f"Error: {error}", err=True)
+        click.get_current_context().exit(2)
+
+
+def _find_ledger(directory: Path) -> Path:
+    """The ledger of a cluster directory, or the directory if it is a ledger itself."""
+    if not directory.exists():
+        raise LedgerError(f"there is no directory {directory}")
+    return directory if (directory / DATA_NAME).exists() else directory / "ledger"
+
+
+def _chosen(reader: LedgerReader, which: str) -> list[tuple[Run, bool]]:
+    """The runs to show, and whether each is live."""
+    runs = [(run, False) for run in reader.runs()]
+    if not runs:
+        click.echo("no run has begun in this ledger yet", err=True)
+        return []
+    last = runs[-1][0]
+    runs[-1] = (last, reader.live() and not last.ended)
+    if which in ("", "all"):
+        return runs if which else runs[-1:]
+    chosen = [(run, live) for run, live in runs if str(run.number) == which]
+    if not chosen:
+        raise click.BadParameter(f"there is no run {which}; the ledger has runs 1 to {last.number}", param_hint="--run")
+    return chosen
+
+
+def _print_json(chosen: _Chosen) -> None:
+    encode = msgspec.json.Encoder().encode
+    out = sys.stdout.buffer
+    for record, _, shown in chosen.records():
+        if shown:
+            out.write(encode(wording.fields(chosen.run.number, record, chosen.live)) + b"\n")
+    out.flush()
+
+
+def _print_table(chosen: _Chosen) -> None:
+    counts, widths = _measure(chosen)
+    terminal = sys.stdout.isatty()
+    table = _layout(widths, shutil.get_terminal_size().columns if terminal else None)
+    encoding = sys.stdout.encoding or "utf-8"
+    out = sys.stdout.buffer
+    for text in _page(chosen, counts, table):
+        shown = text if terminal else click.unstyle(text)
+        out.write((shown + "\n").encode(encoding, "replace"))
+    out.flush()
+
+
+def _measure(chosen: _Chosen) -> tuple[Counter[str], list[int]]:
+    """How often each outcome is there, and how wide each column but the last must be for what is shown."""
+    counts: Counter[str] = Counter()
+    widths = [cell_len(text) for text in wording.HEADINGS[:-1]]
+    for record, outcome, shown in chosen.records():
+        counts[outcome] += 1
+        if shown:
+            widths = [max(width, cell_len(cell)) for width, cell in zip(widths, wording.cells(record, chosen.live), strict=False)]
+    return counts, [widths[0], *(min(width, _WIDEST) for width in widths[1:])]
+
+
+def _page(chosen: _Chosen, counts: Counter[str], table: _Table) -> Iterator[str]:
+    first, *more = wording.heading(chosen.run, chosen.live)
+    yield "\n  ".join([click.style(first, bold=True), *more, wording.tally(counts)])
+    yield from table.titles()
+    for record, outcome, shown in chosen.records():
+        if shown:
+            cells = wording.cells(record, chosen.live)
+            yield table.lead(cells) + click.style(table.last(cells), fg=_COLOURS.get(outcome))
+
+
+class _Table(Protocol):
+    """Lays out rows. The last cell is apart, since it has a colour."""
+
+    def titles(self) -> list[str]: ...
+
+    def lead(self, cells: Sequence[str]) -> str: ...
+
+    def last(self, cells: Sequence[str]) -> str: ...
+
+
+class _Columns:
+    """One line for each row; where the width is limited the last cell goes on below itself."""
+
+    def __init__(self, widths: Sequence[int], width: int | None) -> None:
+        self._widths = widths
+        self._indent = sum(widths) + _GAP * len(widths)
+        self._width = width
+
+    def titles(self) -> list[str]:
+        return [self.lead(wording.HEADINGS) + self.last(wording.HEADINGS)]
+
+    def lead(self, cells: Sequence[str]) -> str:
+        fitted = [_fit(cell, width) for cell, width in zip(cells, self._widths, strict=False)]
+        return (" " * _GAP).join([cells[0].rjust(self._widths[0]), *fitted[1:], ""])
+
+    def last(self, cells: Sequence[str]) -> str:
+        if self._width is None:
+            return cells[-1]
+        return f"\n{' ' * self._indent}".join(textwrap.wrap(cells[-1], self._width - self._indent))
+
+
+class _Paragraphs:
+    """A few lines for each row, for terminals too narrow for columns."""
+
+    def __init__(self, width: int) -> None:
+        self._width = max(width, _NARROWEST)
+
+    def titles(self) -> list[str]:
+        return []
+
+    def lead(self, cells: Sequence[str]) -> str:
+        times = ", ".join(f"{name} {cell}" for name, cell in zip(wording.HEADINGS[3:6], cells[3:6], strict=True))
+        return "\n".join([self._wrapped(f"{cells[0]}  {cells[1]}", ""), *(self._wrapped(text) for text in (cells[2], times)), ""])
+
+    def last(self, cells: Sequence[str]) -> str:
+        return self._wrapped(cells[-1])
+
+    def _wrapped(self, text: str, indent: str = "    ") -> str:
+        return textwrap.fill(text, self._width, initial_indent=indent, subsequent_indent="    ")
+
+
+def _layout(widths: Sequence[int], width: int | None) -> _Table:
+    if width is None or sum(widths) + _GAP * len(widths) + _LEAST_FOR_LAST <= width:
+        return _Columns(widths, width)
+    return _Paragraphs(width)
+
+
+def _fit(cell: str, width: int) -> str:
+    return set_cell_size(cell, width) if cell_len(cell) <= width else set_cell_size(cell, width - 2) + ".."
