@@ -1,0 +1,1 @@
+"""What of the house's rules can be read off the code itself."""
