@@ -1,21 +1,210 @@
 """Every error that mpikernel raises, in one tree. Nothing else in the package defines an exception.
 
-    MpikernelError                     everything below; catch this to catch us and nobody else
-     |- UsageError (ValueError)        the command line or a call's arguments are wrong; nothing has been changed
-     |- ConfigError (ValueError)       mpikernel.conf or the environment holds a value that its spec refuses
-     |- LaunchError (RuntimeError)     the way the world was started cannot work
-     |- NoWorldError (RuntimeError)    a client was asked for outside any world
-     |- NoEnginesError (LookupError)   a view names an engine that is not there, or no engine at all
-     |- SerializeError (TypeError)     an object cannot be pickled, or not be rebuilt where it is needed
-     |- LedgerError (OSError)          the ledger cannot be opened, read or written
-     |- ClosedError (RuntimeError)     the client, or the world under it, is closed
+    MpikernelError                      everything below; catch this to catch us and nobody else
+     |- UsageError (ValueError)         a command line or a call's arguments are wrong; nothing has been changed
+     |- ConfigError (ValueError)        mpikernel.conf or the environment holds a value that its spec refuses
+     |- LaunchError (RuntimeError)      the way the world was started cannot work
+     |- OverdueError (RuntimeError)     ranks did not stop when the world ended, so it is aborted
+     |- NoWorldError (RuntimeError)     a client was asked for outside any world
+     |- NoEnginesError (LookupError)    a view names an engine that is not there, or no engine at all
+     |- SerializeError (TypeError)      an object cannot be pickled, or not be rebuilt where it is needed
+     |- LedgerError (OSError)           the ledger cannot be opened, read or written
+     |- ClosedError (RuntimeError)      the client, or the world under it, is closed
      |- ProtocolError (RuntimeError)
-     |   |- OurProtocolError           this rank was about to break the protocol: a defect in mpikernel
-     |   `- PeerProtocolError          another rank broke it; names the rank
-     |- TaskAborted (CancelledError)   the call was cancelled before it began, or the world ended before it could
-     |- RemoteError (RuntimeError)     stands for an exception that could not be rebuilt here
-     |   `- RemoteTraceback            the cause of an exception that came from an engine: its traceback as text
+     |   |- OurProtocolError            this rank was about to break the protocol: a defect in mpikernel
+     |   `- PeerProtocolError           another rank broke it; names the rank
+     |- TaskAborted (CancelledError)    the call was cancelled before it began, or the world ended before it could
+     |- RemoteError (RuntimeError)      stands for an exception that could not be rebuilt here
+     |- RemoteTraceback                 the cause of an exception that came from an engine: its traceback as text
      `- CompositeError (ExceptionGroup) what went wrong on several engines
+
+TaskAborted is made when it is first asked for: its base comes from concurrent.futures, which engines need not import to start.
 """
 
 from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from concurrent.futures import CancelledError
+
+    class TaskAborted(MpikernelError, CancelledError):
+        """The call was cancelled before it began, or the world ended before it could."""
+
+
+class MpikernelError(Exception):
+    """The root of the tree."""
+
+
+class UsageError(MpikernelError, ValueError):
+    """A command line or a call's arguments are wrong; nothing has been changed."""
+
+
+class ConfigError(MpikernelError, ValueError):
+    """A setting has a value that its spec refuses."""
+
+
+class LaunchError(MpikernelError, RuntimeError):
+    """The way the world was started cannot work."""
+
+
+class OverdueError(MpikernelError, RuntimeError):
+    """Ranks did not stop when the world ended, so it is aborted.
+
+    Attributes:
+        exit_code: what the world ends with all the same.
+    """
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        super().__init__(text, exit_code)
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class NoWorldError(MpikernelError, RuntimeError):
+    """A client was asked for outside any world."""
+
+
+class NoEnginesError(MpikernelError, LookupError):
+    """A view names an engine that is not there, or no engine at all."""
+
+
+class SerializeError(MpikernelError, TypeError):
+    """An object cannot be pickled, or cannot be rebuilt where it is needed."""
+
+
+class LedgerError(MpikernelError, OSError):
+    """The ledger cannot be opened, read or written."""
+
+
+class ClosedError(MpikernelError, RuntimeError):
+    """The client, or the world under it, is closed."""
+
+
+class ProtocolError(MpikernelError, RuntimeError):
+    """A message that nobody may send here and now."""
+
+
+class OurProtocolError(ProtocolError):
+    """This rank was about to break the protocol: a defect in mpikernel."""
+
+
+class PeerProtocolError(ProtocolError):
+    """Another rank broke the protocol.
+
+    Attributes:
+        rank: the rank that sent what nobody expects.
+    """
+
+    def __init__(self, rank: int, text: str) -> None:
+        super().__init__(f"rank {rank}: {text}")
+        self.rank = rank
+
+
+def __getattr__(name: str) -> Any:
+    if name != "TaskAborted":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from concurrent.futures import CancelledError  # here and not above: 15 ms of imports that only clients need
+
+    body = {"__module__": __name__, "__doc__": "The call was cancelled before it began, or the world ended before it could."}
+    globals()[name] = type(name, (MpikernelError, CancelledError), body)
+    return globals()[name]
+
+
+class RemoteError(MpikernelError, RuntimeError):
+    """Stands for an exception that could not be rebuilt here.
+
+    Attributes:
+        ename: name of the original type.
+        evalue: the original's text.
+        engine: the engine it was raised on.
+    """
+
+    def __init__(self, ename: str, evalue: str, engine: int = -1) -> None:
+        super().__init__(ename, evalue, engine)
+        self.ename = ename
+        self.evalue = evalue
+        self.engine = engine
+
+    def __str__(self) -> str:
+        return f"{self.ename}: {self.evalue}"
+
+
+class RemoteTraceback(MpikernelError):
+    """The cause of an exception that came from an engine; its text is the traceback there, headed by rank, host and function."""
+
+    def __str__(self) -> str:
+        return "\n" + str(self.args[0]) if self.args else ""
+
+
+class CompositeError(MpikernelError, ExceptionGroup[Exception]):
+    """What went wrong on several engines, one exception for each that failed.
+
+    Being an ExceptionGroup it can be taken apart with `except*`; `exceptions` holds the originals, whose
+    `__cause__` is the remote traceback.
+
+    Attributes:
+        what: the call that failed.
+        elist: one (ename, evalue, traceback text, engine id) for each failure, in target order.
+    """
+
+    what: str
+    elist: list[tuple[str, str, str, int]]
+
+    def __new__(cls, message: str, exceptions: Sequence[Exception], engines: Sequence[int] = ()) -> CompositeError:
+        self = super().__new__(cls, f"{message}: {summary(exceptions, engines)}", exceptions)
+        self.what = message
+        where = list(engines) or [-1] * len(exceptions)
+        self.elist = [(type(e).__name__, str(e), remote_text(e), i) for e, i in zip(exceptions, where, strict=True)]
+        return self
+
+    def __init__(self, message: str, exceptions: Sequence[Exception], engines: Sequence[int] = ()) -> None:
+        super().__init__(message, exceptions)
+
+    def derive(self, excs: Sequence[Exception]) -> ExceptionGroup[Exception]:  # type: ignore[override]  # typeshed wants a generic method
+        return ExceptionGroup(self.message, excs)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return CompositeError, (self.what, tuple(self.exceptions), tuple(row[3] for row in self.elist))
+
+    def print_tracebacks(self, excid: int | None = None, file: TextIO | None = None) -> None:
+        """Print the remote traceback of failure number `excid`, or of every failure, equal ones once."""
+        rows = self.elist if excid is None else [self.elist[excid]]
+        for engines, (ename, evalue, text) in same_together(rows):
+            print(f"[{places(engines)}] {ename}: {evalue}\n{text}", file=file or sys.stderr)
+
+    def raise_exception(self, excid: int = 0) -> None:
+        """Raise failure number `excid` as its original type."""
+        if not 0 <= excid < len(self.exceptions):
+            raise IndexError(f"there is no failure {excid}; there are {len(self.exceptions)}")
+        raise self.exceptions[excid]
+
+
+def remote_text(error: BaseException) -> str:
+    """The traceback that came with an exception from an engine; empty if it did not come from one."""
+    return str(error.__cause__).strip("\n") if isinstance(error.__cause__, RemoteTraceback) else ""
+
+
+def same_together(rows: Sequence[tuple[str, str, str, int]]) -> list[tuple[list[int], tuple[str, str, str]]]:
+    """Failures of equal type and text, told once: [(engines, (ename, evalue, first traceback))]."""
+    told: dict[tuple[str, str], tuple[list[int], tuple[str, str, str]]] = {}
+    for ename, evalue, text, engine in rows:
+        told.setdefault((ename, evalue), ([], (ename, evalue, text)))[0].append(engine)
+    return list(told.values())
+
+
+def places(engines: Sequence[int]) -> str:
+    """Engine ids as people read them; a call that ran on no engine has no place."""
+    known = sorted({engine for engine in engines if engine >= 0})
+    return ("engine " if len(known) == 1 else "engines ") + ", ".join(map(str, known)) if known else "no engine"
+
+
+def summary(exceptions: Sequence[BaseException], engines: Sequence[int]) -> str:
+    """One line that tells equal errors once."""
+    where = list(engines) or [-1] * len(exceptions)
+    rows = [(type(e).__name__, str(e), "", i) for e, i in zip(exceptions, where, strict=True)]
+    return "; ".join(f"[{places(ids)}] {ename}: {evalue}" for ids, (ename, evalue, _) in same_together(rows))

@@ -1,1 +1,1 @@
-"""How arrays are divided among engines, and how they are kept in files."""
+"""Arrays and lists in parts: how they are cut for engines and put together again."""

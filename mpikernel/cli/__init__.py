@@ -1,1 +1,1 @@
-"""The commands that a shell sees."""
+"""The commands that a shell sees. They read command lines, call the package and print; nothing else is decided here."""

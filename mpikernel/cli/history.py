@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -17,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 import click
 import msgspec
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 from mpikernel.errors import LedgerError
 from mpikernel.ledger import wording
@@ -28,8 +27,10 @@ from mpikernel.ledger.records import ABORTED, ERROR, OK, Record, Run
 
 _GAP = 2  # between columns
 _WIDEST = 48  # of a column; not of the ids, which are never cut, nor of the last, which holds the errors
-_LEAST_FOR_LAST = 24  # below that on a terminal, rows become paragraphs
-_NARROWEST = 20  # what paragraphs need
+_LEAST_FOR_WHAT = 20  # which gives way first where a terminal is narrow
+_LEAST_FOR_LAST = 24  # below that rows become paragraphs
+_NARROWEST = 24  # what paragraphs need, so that an id is in one line
+_INDENT = " " * 4  # of all lines of a paragraph but the first
 
 _COLOURS = {OK: "green", ERROR: "red", ABORTED: "yellow", wording.UNFINISHED: "yellow"}
 
@@ -172,34 +173,46 @@ class _Columns:
     def last(self, cells: Sequence[str]) -> str:
         if self._width is None:
             return cells[-1]
-        return f"\n{' ' * self._indent}".join(textwrap.wrap(cells[-1], self._width - self._indent))
+        return f"\n{' ' * self._indent}".join(_wrap(cells[-1], self._width - self._indent))
 
 
 class _Paragraphs:
     """A few lines for each row, for terminals too narrow for columns."""
 
     def __init__(self, width: int) -> None:
-        self._width = max(width, _NARROWEST)
+        self._width = max(width, _NARROWEST) - len(_INDENT)
 
     def titles(self) -> list[str]:
         return []
 
     def lead(self, cells: Sequence[str]) -> str:
         times = ", ".join(f"{name} {cell}" for name, cell in zip(wording.HEADINGS[3:6], cells[3:6], strict=True))
-        return "\n".join([self._wrapped(f"{cells[0]}  {cells[1]}", ""), *(self._wrapped(text) for text in (cells[2], times)), ""])
+        lines = [line for text in (f"{cells[0]} {cells[1]}", cells[2], times) for line in _wrap(text, self._width)]
+        return f"\n{_INDENT}".join([*lines, ""])
 
     def last(self, cells: Sequence[str]) -> str:
-        return self._wrapped(cells[-1])
-
-    def _wrapped(self, text: str, indent: str = "    ") -> str:
-        return textwrap.fill(text, self._width, initial_indent=indent, subsequent_indent="    ")
+        return f"\n{_INDENT}".join(_wrap(cells[-1], self._width))
 
 
-def _layout(widths: Sequence[int], width: int | None) -> _Table:
-    if width is None or sum(widths) + _GAP * len(widths) + _LEAST_FOR_LAST <= width:
-        return _Columns(widths, width)
-    return _Paragraphs(width)
+def _layout(widths: list[int], width: int | None) -> _Table:
+    if width is None:
+        return _Columns(widths, None)
+    missing = sum(widths) + _GAP * len(widths) + _LEAST_FOR_LAST - width
+    what = min(widths[1], max(widths[1] - missing, _LEAST_FOR_WHAT))
+    return _Columns([widths[0], what, *widths[2:]], width) if missing <= widths[1] - what else _Paragraphs(width)
 
 
 def _fit(cell: str, width: int) -> str:
     return set_cell_size(cell, width) if cell_len(cell) <= width else set_cell_size(cell, width - 2) + ".."
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Lines that are at most `width` wide on a terminal, broken between words where they can be."""
+    lines = [""]
+    for piece in (piece for word in text.split() for piece in chop_cells(word, width)):
+        longer = f"{lines[-1]} {piece}".lstrip()
+        if cell_len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(piece)
+    return lines

@@ -75,6 +75,13 @@ def conclude(parts: Split, environ: Mapping[str, str], usage: str) -> Launch:
     return Launch(load(parts.values.get(FOLDER.key), environ, stated), parts.program)
 
 
+def settings_words(parts: Split) -> tuple[str, ...]:
+    """What a command line said of settings, as options for another one."""
+    said = {flag: parts.values[flag.key] for flag in SETTINGS_FLAGS if flag.key in parts.values}
+    values = tuple(f"{flag.name}={text}" for flag, text in said.items() if flag.text is None)
+    return values + tuple(flag.name for flag, text in said.items() if flag.text == text)
+
+
 def _check_script(path: str) -> None:
     if os.path.isdir(path):
         raise UsageError(f"{path} is a folder, not a script (working directory: {os.getcwd()})")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +15,8 @@ from mpikernel.errors import LedgerError
 
 LOCK_NAME = "run.lock"
 
-#: How often a run tries while readers are looking; each of them looks for some microseconds.
-_TRIES = 1000
+#: Seconds that a run tries while readers are looking. Each of them looks for some microseconds, unless the system stops it meanwhile.
+_PATIENCE = 5.0
 
 
 class Holder(NamedTuple):
@@ -65,13 +66,16 @@ def find_holder(folder: Path) -> Holder | None:
 
 
 def _take_for_run(file: int, folder: Path) -> None:
-    for _ in range(_TRIES):
-        if _take(file, fcntl.LOCK_EX, folder):
-            return
-        if not _take(file, fcntl.LOCK_SH, folder):  # granted beside a reader that looks who is writing, but not beside a run
-            break
+    deadline = time.monotonic() + _PATIENCE
+    while not _take(file, fcntl.LOCK_EX, folder):
+        if not _take(file, fcntl.LOCK_SH, folder) or time.monotonic() > deadline:  # shared is granted beside a reader, not beside a run
+            raise _held(file, folder)
         fcntl.flock(file, fcntl.LOCK_UN)
-    raise LedgerError(
+        os.sched_yield()
+
+
+def _held(file: int, folder: Path) -> LedgerError:
+    return LedgerError(
         f"another run has the ledger in {folder} open: {_named_in(file)}; wait until it has ended, or use another cluster directory"
     )
 

@@ -1,1 +1,1 @@
-"""The rank that runs the user's batch script, with a client in it."""
+"""The script interface: runs the user's batch script, with a Client in it."""

@@ -1,1 +1,1 @@
-"""The load-balanced queue: which engine gets which task, and when."""
+"""The task interface: the load-balanced queue."""

@@ -1,0 +1,43 @@
+"""mpikernel: an MPI-native batch parallel toolkit.
+
+Importing it starts nothing: no MPI, no threads, no files. The names below are loaded when they are first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from mpikernel.client.balanced import LoadBalancedView as LoadBalancedView
+    from mpikernel.client.client import Client as Client
+    from mpikernel.client.direct import DirectView as DirectView
+    from mpikernel.client.result import AsyncResult as AsyncResult
+    from mpikernel.errors import CompositeError as CompositeError
+    from mpikernel.wire.functions import Reference as Reference
+
+_HOMES = {
+    "AsyncResult": "mpikernel.client.result",
+    "Client": "mpikernel.client.client",
+    "CompositeError": "mpikernel.errors",
+    "DirectView": "mpikernel.client.direct",
+    "LoadBalancedView": "mpikernel.client.balanced",
+    "Reference": "mpikernel.wire.functions",
+}
+
+__all__ = ["__version__", "AsyncResult", "Client", "CompositeError", "DirectView", "LoadBalancedView", "Reference"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mpikernel' has no attribute {name!r}")
+    from importlib import import_module  # here: it keeps `import mpikernel` free of everything
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

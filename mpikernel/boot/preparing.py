@@ -1,0 +1,83 @@
+"""What rank 0 does before there is a world: reads the command line and the configuration, opens the ledger.
+
+What comes of it (an Outcome) is broadcast: either all ranks go on, or all end with the same exit code and one of them says why.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from mpikernel.config.arguments import parse
+from mpikernel.config.directory import ClusterDirectory
+from mpikernel.config.launch import Help, Launch
+from mpikernel.errors import MpikernelError
+from mpikernel.ledger.promise import Ledger
+from mpikernel.ledger.records import Run
+from mpikernel.world.layout import Layout, arrange
+
+#: Exit code of a command line, configuration or launch that cannot work; nothing has been run.
+USAGE = 2
+
+
+class Member(msgspec.Struct, frozen=True, array_like=True):
+    """What a rank says of itself at boot."""
+
+    host: str
+    pid: int
+    version: str  # of mpikernel and its protocol
+
+
+class Outcome(msgspec.Struct, frozen=True, array_like=True):
+    """Either a launch and a layout, or a text to say (an error unless `code` is 0)."""
+
+    launch: Launch | None
+    layout: Layout | None
+    text: str = ""
+    code: int = 0
+
+
+class Prepared(NamedTuple):
+    """An outcome, and the ledger that only rank 0 has."""
+
+    outcome: Outcome
+    ledger: Ledger | None
+
+
+def prepare(argv: Sequence[str], members: Sequence[Member], mpi: str) -> Prepared:
+    """On rank 0: everything that can be wrong is found here, before anybody starts."""
+    try:
+        asked = parse(argv, os.environ)
+        if isinstance(asked, Help):
+            return Prepared(Outcome(None, None, asked.text), None)
+        layout = arrange(len(members), interfaces=asked.settings.interfaces)
+        ledger = _open(asked, layout, members, mpi)
+        return Prepared(Outcome(asked, layout), ledger)
+    except MpikernelError as error:
+        return Prepared(Outcome(None, None, f"mpikernel: error: {error}", USAGE), None)
+
+
+def _open(launch: Launch, layout: Layout, members: Sequence[Member], mpi: str) -> Ledger:
+    """Make the cluster directory, open its ledger, begin a run."""
+    from mpikernel.ledger.lmdb import open_ledger  # here: only rank 0 has a ledger
+
+    directory = ClusterDirectory(launch.settings.cluster_dir)
+    directory.create()
+    ledger = open_ledger(directory.ledger)
+    program = launch.program
+    run = Run(
+        number=0,
+        started=time.time(),
+        program=program.target if program.kind == "script" else f"-{program.kind[0]} {program.target}",
+        argv=program.args,
+        size=layout.size,
+        engines=len(layout.engines),
+        hosts=tuple(dict.fromkeys(member.host for member in members)),
+        mpi=mpi,
+    )
+    ledger.begin_run(run)
+    return ledger

@@ -1,0 +1,132 @@
+"""One rank from its first line to its exit code.
+
+Nothing here may hang: every wait has a limit, and who reaches it aborts the world, saying which rank and why.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from mpikernel import __version__
+from mpikernel.boot.hosting import Rank, host_roles
+from mpikernel.boot.log import Log
+from mpikernel.boot.preparing import USAGE, Member, Outcome, prepare
+from mpikernel.config.launcher import launcher_name, launcher_rank, launcher_size
+from mpikernel.errors import LaunchError, MpikernelError
+from mpikernel.interfaces.script.program import set_path
+from mpikernel.ledger.promise import Ledger
+from mpikernel.wire.messages import PROTOCOL
+from mpikernel.world.communicators import Intracomm, check_threads, finalize, library, make_communicators, thread_level, world_of_this_process
+from mpikernel.world.exchange import broadcast, check_same, everyone
+
+#: Exit code when mpikernel itself fails (EX_SOFTWARE).
+BROKEN = 70
+#: Seconds after which a process that cannot end by itself (a thread of the user's that never ends) is ended.
+EXIT_PATIENCE = 2.0
+
+
+def main(argv: Sequence[str]) -> NoReturn:
+    """Be one rank of a world. Does not return: the process ends with the world's exit code."""
+    comm = world_of_this_process()
+    rank = comm.Get_rank()
+    try:
+        outcome, ledger, members = _agree(comm, rank, argv)
+    except MpikernelError as error:
+        if launcher_rank(os.environ) in (None, rank if comm.Get_size() > 1 else 0):
+            print(f"mpikernel: error: {error}", file=sys.stderr, flush=True)
+        sys.exit(USAGE)
+    if outcome.launch is None or outcome.layout is None:
+        if rank == 0 and outcome.text:
+            print(outcome.text, file=sys.stderr if outcome.code else sys.stdout, flush=True)
+        sys.exit(outcome.code)
+    try:
+        code = _live(comm, rank, outcome, ledger, members)
+    except BaseException as error:
+        _abort(comm, rank, error)
+    _exit(code)
+
+
+def _agree(comm: Intracomm, rank: int, argv: Sequence[str]) -> tuple[Outcome, Ledger | None, list[Member]]:
+    """All ranks learn who is there and what is to be done."""
+    _check_launch(comm.Get_size())
+    check_threads()
+    said = everyone(comm, msgspec.msgpack.encode(Member(os.uname().nodename, os.getpid(), f"mpikernel {__version__} (protocol {PROTOCOL})")))
+    members = [msgspec.msgpack.decode(own, type=Member) for own in said]
+    check_same([member.version for member in members], "version of mpikernel")
+    if rank != 0:
+        return msgspec.msgpack.decode(broadcast(comm, None), type=Outcome), None, members
+    prepared = prepare(argv, members, library())
+    broadcast(comm, msgspec.msgpack.encode(prepared.outcome))
+    return prepared.outcome, prepared.ledger, members
+
+
+def _check_launch(size: int) -> None:
+    """Refuse a world of one that the launcher meant to be larger."""
+    meant = launcher_size(os.environ)
+    if meant is None or size > 1 or meant[0] == 1:
+        return
+    raise LaunchError(
+        f"the launcher ({launcher_name(os.environ)}) says that it started {meant[0]} processes ({meant[1]}={meant[0]}), but this process's MPI "
+        f"({library()}) sees a world of 1: two MPIs are mixed up. Start it with the mpiexec that belongs to {sys.executable}, or "
+        "install mpi4py for the MPI whose mpiexec you use; `ipcluster run` finds the right one"
+    )
+
+
+def _live(comm: Intracomm, rank: int, outcome: Outcome, ledger: Ledger | None, members: list[Member]) -> int:
+    """Make the world, play this rank's roles until it ends, and return its exit code."""
+    launch, layout = outcome.launch, outcome.layout
+    assert launch is not None and layout is not None
+    set_path(launch.program)
+    log = Log(launch.settings.log_level, Path(launch.settings.cluster_dir) / "log" / f"rank-{rank}.log")
+    comms = make_communicators(layout)
+    own = host_roles(launch, layout, comms, ledger, [member.host for member in members], log)
+    if rank == 0:
+        hosts = list(dict.fromkeys(member.host for member in members))
+        log.info(
+            f"a world of {layout.size}: {layout.describe()}; host{'s' if len(hosts) > 1 else ''} {', '.join(hosts)}; {library()}, {thread_level()}"
+        )
+    own.loop.broken = lambda error: _abort(comm, rank, error)
+    own.play()
+    _leave(comm, own)
+    assert own.loop.stop is not None
+    return own.loop.stop.code
+
+
+def _leave(comm: Intracomm, own: Rank) -> None:
+    """Say goodbye, wait until everybody has, and finalize MPI."""
+    own.say_goodbye()
+    own.close()
+    if not own.may_linger:
+        assert own.loop.stop is not None
+        _end_by_force_later(own.loop.stop.code)
+    finalize()
+
+
+def _abort(comm: Intracomm, rank: int, error: BaseException) -> NoReturn:
+    """End the whole world because this rank cannot go on; the message names rank, host and reason."""
+    trace = "".join(traceback.format_exception(error)) if not isinstance(error, MpikernelError) else f"{type(error).__name__}: {error}\n"
+    code = getattr(error, "exit_code", BROKEN)
+    os.write(2, f"mpikernel: error: rank {rank} on {os.uname().nodename} ends the world: {trace}".encode())
+    comm.Abort(code)
+    os._exit(code)
+
+
+def _exit(code: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    sys.exit(code)
+
+
+def _end_by_force_later(code: int) -> None:
+    """MPI is done with; nothing that is left in this process may keep the world waiting."""
+    timer = threading.Timer(EXIT_PATIENCE, os._exit, (code,))
+    timer.daemon = True
+    timer.start()

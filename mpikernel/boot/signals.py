@@ -1,0 +1,80 @@
+"""Signals that ask the world to end, and how user code is interrupted when it does.
+
+A signal may come to one rank or to all. Whoever gets one tells the controller, which ends the world in order. In a rank
+that is in user code, KeyboardInterrupt is raised there, so that its `finally` and `with` run.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from mpikernel.wire.loop import Loop, Outbox
+from mpikernel.wire.messages import Signalled
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
+#: Seconds between two interrupts of user code that does not end.
+AGAIN = 0.5
+#: Seconds between two looks for signals that Python's handlers have not seen yet, because the main thread is in C code.
+LOOK = 0.05
+
+
+class Signals:
+    """One process's signals. `in_user_code` tells whether the main thread is where a KeyboardInterrupt belongs."""
+
+    def __init__(self, loop: Loop, controller: int, in_user_code: Callable[[], bool]) -> None:
+        self.first: int | None = None  # the signal that came first
+        self._loop = loop
+        self._controller = controller
+        self._in_user_code = in_user_code
+        self._told = False  # the controller
+        self._interrupted = 0.0  # monotonic time of the last interrupt of user code
+        self._looked = 0.0
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._main = threading.main_thread().ident or 0
+
+    def install(self) -> None:
+        """Take over the handlers; main thread only."""
+        for signum in ENDING:
+            signal.signal(signum, self._handle)
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        self._loop.host(self, {}, lambda _state, out, _now: self.tick(out))
+
+    def ignore(self) -> None:
+        """From now on signals change nothing: the world is leaving."""
+        signal.set_wakeup_fd(-1)
+        for signum in ENDING:
+            signal.signal(signum, signal.SIG_IGN)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if self._loop.stop is None:
+            self.first = self.first or signum
+        if self._in_user_code():
+            self._interrupted = time.monotonic()
+            self._loop.hold.interrupt(KeyboardInterrupt(signal.Signals(signum).name))
+
+    def tick(self, out: Outbox) -> None:
+        """Tell the controller; interrupt user code once the world stops."""
+        now = time.monotonic()
+        if now - self._looked > LOOK:
+            self._looked = now
+            self._look()
+        if self.first is not None and not self._told:
+            self._told = True
+            out.send(self._controller, Signalled(self.first))
+        if self._loop.stop is not None and self._in_user_code() and now - self._interrupted > AGAIN:
+            self._interrupted = now
+            signal.pthread_kill(self._main, signal.SIGINT)
+
+    def _look(self) -> None:
+        """Signals that have come but whose handlers wait for the main thread to leave C code."""
+        try:
+            came = os.read(self._read, 64)
+        except BlockingIOError:
+            return
+        if self._loop.stop is None:
+            self.first = self.first or next((signum for signum in came if signum in ENDING), None)

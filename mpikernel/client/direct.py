@@ -1,0 +1,227 @@
+"""DirectView: each engine addressed by itself. Commands go straight from here to the engines."""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mpikernel.arrays.partition import BLOCKS, check_dist, join, partition
+from mpikernel.client.imports import ImportOnEngines
+from mpikernel.client.remote import ParallelFunction, RemoteFunction, decorator
+from mpikernel.client.result import AsyncMapResult, AsyncResult
+from mpikernel.client.state import Call
+from mpikernel.client.view import View, engine_ids, label_of
+from mpikernel.errors import UsageError
+from mpikernel.client.items import apply_to_items
+from mpikernel.wire.messages import Clear, Execute, Keys, Message, Pull, Push
+from mpikernel.wire.payload import Frames, digest, dump
+
+_cells = itertools.count(1)  # numbers executed sources, for tracebacks
+
+
+class DirectView(View):
+    """A view of some engines. What it is told, each of them does; results come in target order, bare for a single int target."""
+
+    FLAGS: ClassVar[tuple[str, ...]] = ("block", "stream", "targets")
+
+    # calling -----------------------------------------------------------------------------------------------------------
+
+    def apply_async(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncResult:
+        """Call function(*args, **kwargs) on every engine without waiting."""
+        label = label_of(function)
+        arguments = dump((args, kwargs), f"the arguments of {label}")
+        result = AsyncResult(self._port, label, self._bare)
+        return self._apply(result, function, label, [arguments] * len(self))
+
+    def _apply(self, result: AsyncResult, function: Callable[..., Any], label: str, arguments: Sequence[Frames]) -> Any:
+        """Submit one call for each engine, with arguments of its own."""
+        frames = dump(function, f"the function {label}")
+        name, port = digest(frames), self._port
+        port.command(
+            result, "apply", label, self._ids, lambda call, index: port.apply_message(call, frames, name, arguments[index], self.stream)
+        )
+        return result.launched()
+
+    def map_async(self, function: Callable[..., Any], *sequences: Iterable[Any]) -> AsyncMapResult:
+        """Call the function for the items of sequences, cut into one block for each engine, without waiting."""
+        label = label_of(function)
+        columns = [partition(column, len(self), BLOCKS) for column in equal_length(sequences)]
+        filled = [index for index in range(len(self)) if len(columns[0][index])]
+        arguments = [dump(((function, *(column[index] for column in columns)), {}), f"the arguments of {label}") for index in filled]
+        result = AsyncMapResult(self._port, label)
+        there = DirectView(self.client, [self._ids[index] for index in filled] or self._ids)
+        there.stream = self.stream
+        return there._apply(result, apply_to_items, label, arguments) if filled else result.launched()
+
+    def map_sync(self, function: Callable[..., Any], *sequences: Iterable[Any]) -> list[Any]:
+        """As `map_async`; the list of values."""
+        values: list[Any] = self.map_async(function, *sequences).get()
+        return values
+
+    def map(self, function: Callable[..., Any], *sequences: Iterable[Any], block: bool | None = None) -> Any:
+        """As `map_async`; the list of values if `block` is set, else an AsyncMapResult."""
+        return self._blocked(self.map_async(function, *sequences), block)
+
+    def execute(self, code: str, silent: bool = True, block: bool | None = None) -> Any:
+        """Run source code in the engines' namespaces. The result's value is that of a last expression.
+
+        Args:
+            code: Python source, of any number of lines.
+            silent: if false, what it prints is shown as it comes.
+            block: wait for it; the view's flag if None.
+        """
+        return self._execute(code, f"<execute {next(_cells)}>", not silent, block)
+
+    def run(self, filename: str | Path, block: bool | None = None) -> Any:
+        """Run a file of the script's side in the engines' namespaces."""
+        path = Path(filename).expanduser()
+        try:
+            code = path.read_text()
+        except OSError as error:
+            raise UsageError(f"cannot run {filename}: {error.strerror}") from error
+        return self._execute(code, str(path.absolute()), False, block)
+
+    def _execute(self, code: str, filename: str, shown: bool, block: bool | None) -> Any:
+        if not isinstance(code, str):
+            raise UsageError(f"execute takes source code as a string, not {type(code).__name__}")
+        label = code.strip().partition("\n")[0][:60]
+        stream = self.stream or shown
+        return self._blocked(self._simple("execute", label, lambda call: Execute(call.id, code, filename, stream)), block)
+
+    # moving data -------------------------------------------------------------------------------------------------------
+
+    def push(self, values: Mapping[str, Any], block: bool | None = None) -> Any:
+        """Bind names to values on every engine."""
+        if not isinstance(values, Mapping):
+            raise UsageError(f"push takes a dict of names and values, not {type(values).__name__}")
+        names = tuple(_name(name) for name in values)
+        frames = dump(tuple(values.values()), f"what was to be pushed as {', '.join(names)}")
+        return self._push("push", names, [frames] * len(self), block)
+
+    def update(self, values: Mapping[str, Any]) -> Any:
+        """Same as `push`."""
+        return self.push(values)
+
+    def _push(self, kind: str, names: tuple[str, ...], frames: Sequence[Frames], block: bool | None) -> Any:
+        result = AsyncResult(self._port, kind, self._bare)
+        self._port.command(result, kind, ", ".join(names), self._ids, lambda call, index: (Push(call.id, names), frames[index]))
+        return self._blocked(result.launched(), block)
+
+    def pull(self, names: str | Sequence[str], block: bool | None = None) -> Any:
+        """The values of a name, of a dotted name, or (as a list) of several."""
+        single = isinstance(names, str)
+        asked = (names,) if isinstance(names, str) else tuple(names)
+        for name in asked:
+            _dotted(name)
+        result = self._simple("pull", ", ".join(asked), lambda call: Pull(call.id, asked, single))
+        return self._blocked(result, block)
+
+    def get(self, name: str) -> Any:
+        """The value of a name; waits for it."""
+        return self.pull(name, block=True)
+
+    def __getitem__(self, name: str) -> Any:
+        """view['x']: the value of x, waited for."""
+        return self.pull(name, block=True)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """view['x'] = value: push it, and wait until it is there."""
+        self.push({name: value}, block=True)
+
+    def scatter(self, name: str, sequence: Any, dist: str = BLOCKS, flatten: bool = False, block: bool | None = None) -> Any:
+        """Cut a sequence into one part for each engine and bind `name` to the part.
+
+        Args:
+            name: what the part is called there.
+            sequence: an array (cut along its first axis), a list, or any other finite iterable.
+            dist: 'b' for blocks, 'r' for round-robin. The first n % q parts get one item more.
+            flatten: bind the bare item where a part has just one.
+            block: wait until it is there; the view's flag if None.
+        """
+        names = (_name(name),)
+        parts = partition(sequence, len(self), dist)
+        bare = [part[0] if flatten and len(part) == 1 else part for part in parts]
+        frames = [dump((part,), f"what was to be scattered as {name}") for part in bare]
+        return self._push("scatter", names, frames, block)
+
+    def gather(self, name: str, dist: str = BLOCKS, block: bool | None = None) -> Any:
+        """The parts of a name put together again, in target order: arrays to one array, lists to one list."""
+        check_dist(dist)
+        _dotted(name)
+        result = AsyncResult(self._port, f"gather {name}", False, lambda parts: join(parts, dist))
+        self._port.command(result, "gather", name, self._ids, lambda call, _index: (Pull(call.id, (name,), True), ()))
+        return self._blocked(result.launched(), block)
+
+    def keys(self, block: bool | None = True) -> Any:
+        """The names that are bound on each engine."""
+        return self._blocked(self._simple("keys", "", lambda call: Keys(call.id)), block)
+
+    def clear(self, block: bool | None = None) -> Any:
+        """Empty the engines' namespaces."""
+        return self._blocked(self._simple("clear", "", lambda call: Clear(call.id)), block)
+
+    def _simple(self, kind: str, label: str, make: Callable[[Call], Message]) -> AsyncResult:
+        """Send every engine a message without frames."""
+        result = AsyncResult(self._port, f"{kind} {label}".rstrip(), self._bare)
+        self._port.command(result, kind, label, self._ids, lambda call, _index: (make(call), ()))
+        return result.launched()
+
+    # conveniences ------------------------------------------------------------------------------------------------------
+
+    def remote(self, function: Callable[..., Any] | None = None, *, block: bool | None = None) -> Any:
+        """Decorator: calling the function calls it on every engine. With or without parentheses."""
+        return decorator(lambda f: RemoteFunction(self, f, block), function)
+
+    def parallel(self, function: Callable[..., Any] | None = None, *, dist: str = BLOCKS, block: bool | None = None) -> Any:
+        """Decorator: calling the function calls it on parts of its arguments; `.map` calls it on items. With or without parentheses."""
+        return decorator(lambda f: ParallelFunction(self, f, dist, block), function)
+
+    def sync_imports(self) -> ImportOnEngines:
+        """With-statement: what is imported inside is imported on the engines too, under the same names."""
+        return ImportOnEngines(self)
+
+    def apply_parts(self, function: Callable[..., Any], sequences: Sequence[Any], dist: str) -> AsyncMapResult:
+        """Call the function once on each engine, with that engine's parts of the sequences; what it returns is joined."""
+        label = label_of(function)
+        columns = [partition(column, len(self), dist) for column in equal_length(sequences)]
+        arguments = [dump((tuple(column[index] for column in columns), {}), f"the arguments of {label}") for index in range(len(self))]
+        result = AsyncMapResult(self._port, label, assemble=lambda parts: join(parts, dist))
+        done: AsyncMapResult = self._apply(result, function, label, arguments)
+        return done
+
+    def on(self, targets: Any) -> DirectView:
+        """The same view of other engines."""
+        view = DirectView(self.client, engine_ids(targets, len(self.client)), self.block)
+        view.stream = self.stream
+        return view
+
+
+def equal_length(sequences: Sequence[Iterable[Any]]) -> list[Any]:
+    """Sequences for a map, all of the same length.
+
+    Raises:
+        UsageError: there are none, or their lengths differ.
+    """
+    if not sequences:
+        raise UsageError("map needs at least one sequence beside the function")
+    columns: list[Any] = [column if hasattr(column, "__len__") and hasattr(column, "__getitem__") else list(column) for column in sequences]
+    lengths = [len(column) for column in columns]
+    if len(set(lengths)) > 1:
+        raise UsageError(f"all sequences of a map must be of one length, but these have {', '.join(map(str, lengths))}")
+    return columns
+
+
+def _name(name: Any) -> str:
+    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+        raise UsageError(f"{name!r} cannot be a name on an engine: it must be a Python identifier")
+    return name
+
+
+def _dotted(name: Any) -> None:
+    if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+        raise UsageError(f"{name!r} cannot be pulled: give a name, or names with dots such as 'model.weights'")
+
+

@@ -1,0 +1,59 @@
+"""What a client does about each message: fill in calls, tell their collectors, show output. It unpickles nothing here."""
+
+from __future__ import annotations
+
+import sys
+
+from mpikernel.client.state import Call, ClientState
+from mpikernel.ledger.records import Record
+from mpikernel.wire.loop import Outbox
+from mpikernel.wire.messages import Cancelled, Done, Note, Output
+from mpikernel.wire.transport import Arrival
+
+
+def on_done(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:
+    done = arrival.message
+    assert isinstance(done, Done)
+    call = state.open.pop(done.call, None)
+    if call is None:  # ended before: a task that was run twice
+        return
+    call.done, call.frames, call.received = done, arrival.frames, now
+    if done.engine >= 0:
+        call.engine = done.engine
+    if not call.is_task:
+        out.send(state.controller, Note((record_of(state, call),)))
+    if call.collector is not None:
+        call.collector.arrived(call)
+
+
+def record_of(state: ClientState, call: Call) -> Record:
+    """How a direct command stands, for the ledger. Tasks are recorded by the task interface."""
+    rank = state.engines[call.engine]
+    done = call.done
+    if done is None:
+        return Record(call.id, call.kind, call.label, call.engine, rank, state.hosts[rank], call.submitted)
+    times = (call.submitted, done.started, done.completed)
+    return Record(call.id, call.kind, call.label, call.engine, rank, state.hosts[rank], *times, done.status, done.error)
+
+
+def on_cancelled(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:
+    assert isinstance(arrival.message, Cancelled)
+    state.answers.update(dict.fromkeys(arrival.message.dropped, True))
+    state.answers.update(dict.fromkeys(arrival.message.kept, False))
+
+
+def on_output(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:
+    output = arrival.message
+    assert isinstance(output, Output)
+    state.afterwards(lambda: show(output))
+
+
+def show(output: Output) -> None:
+    """Print what an engine printed, its id in front of each line."""
+    stream = sys.stderr if output.stream == "stderr" else sys.stdout
+    lines = output.text.splitlines()
+    stream.write("".join(f"[{output.stream}:{output.engine}] {line}\n" for line in lines))
+    stream.flush()
+
+
+REACTIONS = {Done: on_done, Cancelled: on_cancelled, Output: on_output}

@@ -1,0 +1,274 @@
+"""AsyncResult: what a call will bring. A `concurrent.futures.Future`, with the names that IPython's parallel users know.
+
+Values are rebuilt when they are first asked for, in the thread that asks; until then they are bytes as they came.
+Waiting for one drives the rank's loop, so nothing else has to run meanwhile.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any, Self
+
+from mpikernel.client.metadata import KEYS, Metadata, metadata_of
+from mpikernel.client.port import Port
+from mpikernel.client.progress import show_progress
+from mpikernel.client.state import Call
+from mpikernel.errors import CompositeError, MpikernelError, TaskAborted
+
+Assemble = Callable[[list[Any]], Any]
+
+
+def seconds(timeout: float | None) -> float | None:
+    """A time limit as users give it: None and negative numbers mean none."""
+    return None if timeout is None or timeout < 0 else timeout
+
+
+class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only known at run time
+    """The result of one call on one engine (`single`), or of calls on several, in target order.
+
+    A single result raises what the engine raised, as its original type. Several raise a CompositeError if any failed.
+    """
+
+    def __init__(self, port: Port, name: str, single: bool, assemble: Assemble | None = None) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+        self._port = port
+        self._name = name  # what was called, for errors
+        self._single = single
+        self._assemble = assemble or list
+        self._left = 0  # calls that have not ended
+        self._value: list[Any] = []  # the assembled value, once it was asked for
+        self._begun = time.time()
+
+    def expecting(self, calls: Sequence[Call]) -> None:
+        """These calls are about to be sent; under the loop's lock, so that none can end before it is counted."""
+        self.calls.extend(calls)
+        self._left += len(calls)
+
+    def launched(self) -> Self:
+        """Everything has been submitted: have it leave."""
+        if not self.calls:
+            self._settle()
+        self._port.nudge()
+        return self
+
+    def arrived(self, call: Call) -> None:
+        """A call has ended; under the loop's lock."""
+        self._left -= 1
+        if self._left == 0:
+            self._port.loop.afterwards(self._settle)
+
+    def _settle(self) -> None:
+        """All calls have ended: become done, which runs the callbacks. Outside the lock."""
+        failed = any(call.failed or call.aborted for call in self.calls)
+        if all(call.aborted for call in self.calls) and self.calls:
+            super().cancel()
+            self.set_running_or_notify_cancel()
+            return
+        self.set_running_or_notify_cancel()
+        if failed:
+            self.set_exception(self._failure())
+        else:
+            self.set_result(None)  # the value itself is rebuilt when it is asked for
+
+    def _failure(self) -> Exception:
+        if self._single:
+            return self._error_of(self.calls[0])
+        bad = [call for call in self.calls if call.failed or call.aborted]
+        what = f"{self._name} failed in {len(bad)} of {len(self.calls)} calls"
+        return CompositeError(what, [self._error_of(call) for call in bad], [call.engine for call in bad])
+
+    def _error_of(self, call: Call) -> Exception:
+        return call.exception() if call.failed else self._aborted()
+
+    def _aborted(self) -> TaskAborted:
+        return TaskAborted(f"{self._name} was cancelled before it began")
+
+    # the Future --------------------------------------------------------------------------------------------------------
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The value. Blocks until it is there.
+
+        Raises:
+            TimeoutError: it is not there after `timeout` seconds (None or negative: no limit).
+            TaskAborted: the call was cancelled.
+            the exception that the engine raised; CompositeError for several engines.
+        """
+        self._await(timeout)
+        if self.cancelled():
+            raise self._aborted()
+        error = super().exception()
+        if error is not None:
+            raise error
+        if not self._value:
+            values = [call.value() for call in self.calls]
+            self._value.append(values[0] if self._single else self._assemble(values))
+        return self._value[0]
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """The exception that `result` would raise, or None. Blocks like it."""
+        self._await(timeout)
+        if self.cancelled():
+            raise self._aborted()
+        error = super().exception()
+        if error is None:
+            try:
+                self.result()
+            except MpikernelError as failure:  # came well, but cannot be rebuilt here
+                return failure
+        return error
+
+    def cancel(self) -> bool:
+        """Cancel what has not begun. True only if no call of it has begun, which the engines were asked; it waits for the answer."""
+        if self.done():
+            return self.cancelled()
+        return self._port.cancel(self.calls) and self.wait()
+
+    def abort(self) -> None:
+        """Cancel those of its calls that have not begun; the others end as they will."""
+        if not self.done():
+            self._port.cancel(self.calls)
+
+    def _await(self, timeout: float | None) -> None:
+        if not self.wait(timeout):
+            raise TimeoutError(f"{self._name} is not done after {timeout} s: {self.progress} of {len(self)} calls have ended")
+
+    # the names of IPython's parallel tools -----------------------------------------------------------------------------
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Same as `result`."""
+        return self.result(timeout)
+
+    @property
+    def r(self) -> Any:
+        """The value, waited for."""
+        return self.result()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is done; whether it is, after at most `timeout` seconds (None or negative: no limit)."""
+        return self.done() or self._port.wait(self.done, seconds(timeout))
+
+    def ready(self) -> bool:
+        """Whether it is done."""
+        if not self.done():
+            self._port.nudge()
+        return self.done()
+
+    def successful(self) -> bool:
+        """Whether it ended without an exception. ValueError if it has not ended."""
+        if not self.ready():
+            raise ValueError(f"{self._name} is not done: whether it was successful is not known yet")
+        return not self.cancelled() and super().exception() is None
+
+    def get_dict(self, timeout: float | None = None) -> dict[int, Any]:
+        """Values by engine id (the last one, where an engine had several calls)."""
+        value = self.result(timeout)
+        values = [value] if self._single else [call.value() for call in self.calls]
+        return {call.engine: value for call, value in zip(self.calls, values, strict=True)}
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def progress(self) -> int:
+        """How many of its calls have ended."""
+        return sum(call.done is not None for call in self.calls)
+
+    @property
+    def msg_ids(self) -> list[int]:
+        """The numbers of its calls, as the ledger has them."""
+        return [call.id for call in self.calls]
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it was submitted; until it was done, once it is."""
+        return (max((call.received for call in self.calls), default=self._begun) if self.done() else time.time()) - self._begun
+
+    @property
+    def serial_time(self) -> float:
+        """Seconds that engines spent in its calls, summed up."""
+        return sum(call.done.completed - call.done.started for call in self.calls if call.done and call.done.started)
+
+    @property
+    def wall_time(self) -> float:
+        """Seconds from its submission until the last result came; waits for it."""
+        self.wait()
+        return self.elapsed
+
+    def wait_interactive(self, interval: float = 0.5, timeout: float | None = None) -> bool:
+        """Wait with a progress bar on stderr: one that moves on a terminal, a line now and then in a log file.
+
+        Args:
+            interval: seconds between looks at it.
+            timeout: as in `wait`.
+        """
+        return show_progress(self, self._name, interval, seconds(timeout))
+
+    @property
+    def metadata(self) -> Metadata | list[Metadata]:
+        """What is known about the call; a list for several."""
+        rows = [metadata_of(call, self._port.state) for call in self.calls]
+        return rows[0] if self._single else rows
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in KEYS:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        rows = self.metadata
+        return rows[name] if isinstance(rows, Metadata) else [row[name] for row in rows]
+
+    def display_outputs(self) -> None:
+        """Print what its calls printed, each line with the engine's id in front. Waits for it."""
+        self.wait()
+        for call in self.calls:
+            if call.done is None:
+                continue
+            for stream, text, file in (("stdout", call.done.stdout, sys.stdout), ("stderr", call.done.stderr, sys.stderr)):
+                file.writelines(f"[{stream}:{call.engine}] {line}\n" for line in text.splitlines())
+
+    def __iter__(self) -> Iterator[Any]:
+        """Results in target order, each as soon as it is there. A call that failed raises when its turn comes."""
+        for call in self.calls:
+            yield self._value_when_there(call)
+
+    def _value_when_there(self, call: Call) -> Any:
+        self._port.wait(lambda: call.done is not None)
+        if call.failed or call.aborted:
+            raise self._error_of(call)
+        return call.value()
+
+    def __repr__(self) -> str:
+        state = "cancelled" if self.cancelled() else "done" if self.done() else f"{self.progress} of {len(self)} done"
+        return f"<{type(self).__name__}: {self._name}, {state}>"
+
+
+class AsyncMapResult(AsyncResult):
+    """The result of a map: a list with one value for each item, in the order of the items.
+
+    Iterating gives values as they come: in order, or, with ordered=False, whichever part is there first.
+    """
+
+    def __init__(self, port: Port, name: str, ordered: bool = True, assemble: Assemble | None = None) -> None:
+        super().__init__(port, name, single=False, assemble=assemble or _chained)
+        self._ordered = ordered
+
+    def __iter__(self) -> Iterator[Any]:
+        for call in self.calls if self._ordered else self._as_they_come():
+            yield from self._value_when_there(call)
+
+    def _as_they_come(self) -> Iterator[Call]:
+        waiting = dict.fromkeys(self.calls)
+        while waiting:
+            self._port.wait(lambda: any(call.done is not None for call in waiting))
+            for call in sorted((call for call in waiting if call.done is not None), key=lambda call: call.received):
+                del waiting[call]
+                yield call
+
+
+def _chained(parts: list[Any]) -> list[Any]:
+    return [item for part in parts for item in part]

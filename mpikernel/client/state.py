@@ -1,0 +1,97 @@
+"""What a client knows: the calls that have not ended. What has ended belongs to whoever holds its AsyncResult."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from mpikernel.wire.envelope import Frame
+from mpikernel.wire.failure import rebuild
+from mpikernel.wire.messages import Done
+from mpikernel.wire.mirror import Sent
+from mpikernel.wire.payload import load
+
+_NOT_LOADED = object()
+
+
+class Collector(Protocol):
+    """Who waits for calls: an AsyncResult."""
+
+    def expecting(self, calls: Sequence[Call]) -> None:
+        """These calls are about to be sent; told under the loop's lock."""
+
+    def arrived(self, call: Call) -> None:
+        """One of them has ended; told under the loop's lock."""
+
+
+class Call:
+    """One command on one engine, or one task, from its submission to its value."""
+
+    __slots__ = ("collector", "done", "engine", "error", "frames", "id", "is_task", "kind", "label", "received", "submitted", "value_")
+
+    def __init__(self, number: int, kind: str, label: str, engine: int, submitted: float, is_task: bool = False) -> None:
+        self.id = number
+        self.kind = kind
+        self.label = label
+        self.engine = engine  # -1 while a task has not been placed
+        self.is_task = is_task
+        self.submitted = submitted  # seconds since the epoch
+        self.received = 0.0  # when its result came; 0 until then
+        self.done: Done | None = None
+        self.frames: Sequence[Frame] = ()  # of the result, until it is rebuilt
+        self.collector: Collector | None = None
+        self.error: Exception | None = None
+        self.value_: Any = _NOT_LOADED
+
+    @property
+    def failed(self) -> bool:
+        return self.done is not None and self.done.status == "error"
+
+    @property
+    def aborted(self) -> bool:
+        return self.done is not None and self.done.status == "aborted"
+
+    def value(self) -> Any:
+        """The result of a call that ended well, rebuilt when first asked for."""
+        if self.value_ is _NOT_LOADED:
+            self.value_ = load(self.frames, what=f"the result of {self.label} (engine {self.engine})")
+            self.frames = ()
+        return self.value_
+
+    def exception(self) -> Exception:
+        """The exception of a call that failed, rebuilt when first asked for."""
+        if self.error is None:
+            self.error = rebuild(self.frames, self.engine)
+            self.frames = ()
+        return self.error
+
+
+@dataclass(slots=True)
+class ClientState:
+    rank: int
+    controller: int
+    task: int
+    engines: tuple[int, ...]  # ranks, by engine id
+    hosts: tuple[str, ...]  # by rank
+    afterwards: Callable[[Callable[[], None]], None]  # has something done when the turn is over
+    next_call: int = 0
+    open: dict[int, Call] = field(default_factory=dict)  # calls that have not ended
+    sent: dict[int, Sent] = field(default_factory=dict)  # functions, by the rank they were sent to
+    answers: dict[int, bool] = field(default_factory=dict)  # cancel requests that were answered: whether the call was dropped
+
+    def new_call(self, kind: str, label: str, engine: int, now: float, is_task: bool = False) -> Call:
+        """A call with a number of its own, open from now on."""
+        call = Call(self.next_call, kind, label, engine, now, is_task)
+        self.next_call += 1
+        self.open[call.id] = call
+        return call
+
+    def knows(self, rank: int, digest: bytes) -> bool:
+        """Whether a rank has a function; if not, it is about to be sent."""
+        return self.sent.setdefault(rank, Sent()).knows(digest)
+
+    def check(self) -> None:
+        """What is always true of it."""
+        assert all(call.done is None for call in self.open.values()), "a call that has ended is still open"
+        assert all(number < self.next_call for number in self.open), "a call from the future"

@@ -1,0 +1,143 @@
+"""What both kinds of view have in common: a client, targets, flags, and the ways to call a function."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mpikernel.client.result import AsyncResult
+from mpikernel.errors import NoEnginesError, UsageError
+
+if TYPE_CHECKING:
+    from mpikernel.client.client import Client
+
+Targets = int | Sequence[int] | slice | str | None
+
+
+def engine_ids(targets: Targets, count: int) -> list[int]:
+    """The engines that `targets` names among `count`: an id (negative from the end), ids, a slice, or 'all' (None too).
+
+    Raises:
+        NoEnginesError: an id that is not there, or no engine at all.
+        UsageError: something that names no engines.
+    """
+    if targets is None or (isinstance(targets, str) and targets == "all"):
+        ids = list(range(count))
+    elif isinstance(targets, slice):
+        ids = list(range(count))[targets]
+    elif isinstance(targets, int) and not isinstance(targets, bool):
+        ids = [_checked(targets, count)]
+    elif isinstance(targets, Sequence) and not isinstance(targets, str | bytes):
+        ids = [_checked(target, count) for target in targets]
+    else:
+        raise UsageError(f"{targets!r} names no engines: give an id, a list of ids, a slice, or 'all'")
+    if not ids:
+        raise NoEnginesError(f"{targets!r} names no engine; there are {_which(count)}")
+    return ids
+
+
+def _checked(target: Any, count: int) -> int:
+    if not hasattr(target, "__index__") or isinstance(target, bool):
+        raise UsageError(f"{target!r} is not the id of an engine: ids are integers")
+    number: int = target.__index__()
+    if not -count <= number < count:
+        raise NoEnginesError(f"there is no engine {number}; there are {_which(count)}")
+    return number % count
+
+
+def _which(count: int) -> str:
+    return "engines 0 to " + str(count - 1) if count > 1 else "one engine, 0"
+
+
+def label_of(function: Callable[..., Any]) -> str:
+    """What a function is called in errors, logs and the ledger."""
+    if not callable(function):
+        raise UsageError(f"{function!r} cannot be called on engines: the first argument is a function")
+    return getattr(function, "__qualname__", None) or getattr(getattr(function, "func", None), "__qualname__", None) or type(function).__name__
+
+
+class View(ABC):
+    """A way to engines. Flags are attributes; `set_flags` and `temp_flags` change several at once."""
+
+    #: Names that `set_flags` takes.
+    FLAGS: ClassVar[tuple[str, ...]] = ("block", "stream")
+
+    def __init__(self, client: Client, targets: Targets, block: bool = False) -> None:
+        self.client = client
+        self.block = block  # whether apply, map and the rest wait for the value
+        self.stream = client.port.stream  # whether what engines print is shown as it comes
+        self._port = client.port
+        self._ids = engine_ids(targets, len(client))
+        self._targets = targets
+
+    @property
+    def targets(self) -> int | list[int]:
+        """The engines it works on: one id, or a list of ids."""
+        return self._ids[0] if self._bare else list(self._ids)
+
+    @targets.setter
+    def targets(self, targets: Targets) -> None:
+        self._ids = engine_ids(targets, len(self.client))
+        self._targets = targets
+
+    @property
+    def _bare(self) -> bool:
+        """Whether results come bare: for a single int target they do."""
+        return isinstance(self._targets, int)
+
+    def set_flags(self, **flags: Any) -> None:
+        """Set flags by name.
+
+        Raises:
+            UsageError: an unknown flag; nothing has been set.
+        """
+        for name in flags:
+            if name not in self.FLAGS:
+                raise UsageError(f"there is no flag {name!r} on a {type(self).__name__}; there are {', '.join(self.FLAGS)}")
+        for name, value in flags.items():
+            setattr(self, name, value)
+
+    @contextmanager
+    def temp_flags(self, **flags: Any) -> Iterator[None]:
+        """Set flags for the length of a with-statement."""
+        before = {name: getattr(self, name) for name in flags if name in self.FLAGS}
+        self.set_flags(**flags)
+        try:
+            yield
+        finally:
+            self.set_flags(**before)
+
+    def apply(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call function(*args, **kwargs); the value if `block` is set, else an AsyncResult."""
+        return self._blocked(self.apply_async(function, *args, **kwargs))
+
+    def apply_sync(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call function(*args, **kwargs) and wait for the value."""
+        return self.apply_async(function, *args, **kwargs).get()
+
+    @abstractmethod
+    def apply_async(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncResult:
+        """Call function(*args, **kwargs) without waiting."""
+
+    def _blocked(self, result: AsyncResult, block: bool | None = None) -> Any:
+        wait = self.block if block is None else block
+        return result.get() if wait else result
+
+    def wait(self, jobs: AsyncResult | Sequence[AsyncResult] | None = None, timeout: float | None = None) -> bool:
+        """As `Client.wait`."""
+        return self.client.wait(jobs, timeout)
+
+    def abort(self, jobs: AsyncResult | Sequence[AsyncResult] | None = None) -> None:
+        """As `Client.abort`."""
+        self.client.abort(jobs)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.targets}>"

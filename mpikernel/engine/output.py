@@ -1,0 +1,117 @@
+"""What user code prints: Python's streams, and the file descriptors of C code and child processes, as one.
+
+Descriptors 1 and 2 of an engine are its log files, opened for appending. Everything lands there in the order in which it
+was written; what belongs to a call is what the files grew by while it ran. So nothing is held in memory or can be lost.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import TextIO
+
+#: Of each stream of one call, this much is kept (bytes): half from its beginning, half from its end. The log has it all.
+LIMIT = 1 << 20
+
+
+class Stream:
+    """One descriptor and the Python stream on top of it."""
+
+    def __init__(self, descriptor: int, name: str, path: Path) -> None:
+        self.name = name
+        self._descriptor = descriptor
+        self._path = path
+        self._log = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._saved: tuple[int, TextIO] | None = None  # what was there before
+        self._text = io.TextIOWrapper(io.FileIO(self._log, "w", closefd=False), encoding="utf-8", errors="replace", write_through=True)
+        self._start = self._seen = os.fstat(self._log).st_size
+
+    def redirect(self) -> None:
+        """Put the log in place of the descriptor and of sys.stdout or sys.stderr."""
+        before: TextIO = getattr(sys, self.name)
+        before.flush()
+        self._saved = (os.dup(self._descriptor), before)
+        os.dup2(self._log, self._descriptor, inheritable=True)
+        setattr(sys, self.name, self._text)
+
+    def restore(self) -> None:
+        """Undo `redirect`."""
+        if self._saved is None:
+            return
+        descriptor, before = self._saved
+        self._saved = None
+        os.dup2(descriptor, self._descriptor, inheritable=True)
+        os.close(descriptor)
+        setattr(sys, self.name, before)
+
+    def begin(self) -> None:
+        """What is written from here on belongs to the next call."""
+        self._start = self._seen = os.fstat(self._log).st_size
+
+    def news(self) -> str:
+        """What the call has written since the last time."""
+        end = os.fstat(self._log).st_size
+        if end <= self._seen:
+            return ""
+        data = os.pread(self._log, min(end - self._seen, LIMIT), self._seen)
+        self._seen += len(data)
+        return data.decode(errors="replace")
+
+    def all(self) -> str:
+        """What the call has written, its middle left out if it is long."""
+        length = os.fstat(self._log).st_size - self._start
+        if length <= 0:
+            return ""
+        if length <= LIMIT:
+            return os.pread(self._log, length, self._start).decode(errors="replace")
+        head = os.pread(self._log, LIMIT // 2, self._start)
+        tail = os.pread(self._log, LIMIT // 2, self._start + length - LIMIT // 2)
+        gap = f"\n[... {length - LIMIT} bytes left out here; all of it is in {self._path} ...]\n"
+        return head.decode(errors="replace") + gap + tail.decode(errors="replace")
+
+
+class Output:
+    """Both streams of an engine. `always` is for a process that is nothing but an engine; else only calls are redirected."""
+
+    def __init__(self, folder: Path, engine: int, always: bool) -> None:
+        self.streams = (Stream(1, "stdout", folder / f"engine-{engine}.out"), Stream(2, "stderr", folder / f"engine-{engine}.err"))
+        self._always = always
+        self._flush_c = _flush_of_c()
+
+    def open(self) -> None:
+        if self._always:
+            self._redirect()
+
+    def begin(self) -> None:
+        """A call begins."""
+        for stream in self.streams:
+            stream.begin()
+        if not self._always:
+            self._redirect()
+
+    def end(self) -> tuple[str, str]:
+        """The call ended: what it wrote to stdout and stderr."""
+        self._flush_c()
+        if not self._always:
+            self.close()
+        stdout, stderr = self.streams
+        return stdout.all(), stderr.all()
+
+    def close(self) -> None:
+        for stream in self.streams:
+            stream.restore()
+
+    def _redirect(self) -> None:
+        for stream in self.streams:
+            stream.redirect()
+
+
+def _flush_of_c():  # type: ignore[no-untyped-def]  # a ctypes function
+    """C's fflush(NULL), called with the GIL held: it is quick, and handing the GIL over is not."""
+    import ctypes  # here: only engines need it
+
+    flush = ctypes.PyDLL(None).fflush
+    flush.argtypes = [ctypes.c_void_p]
+    return lambda: flush(None)

@@ -1,0 +1,57 @@
+"""What an engine does about each message: queue calls, drop those that are cancelled. It runs nothing itself."""
+
+from __future__ import annotations
+
+from mpikernel.engine.state import EngineState, Function, Job
+from mpikernel.wire.loop import Outbox
+from mpikernel.wire.messages import Apply, CancelCalls, Cancelled, Clear, Done, Execute, Keys, Pull, Push, Withdraw, Withdrawn
+from mpikernel.wire.mirror import Kept
+from mpikernel.wire.transport import Arrival
+
+
+def on_apply(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
+    message, frames = arrival.message, arrival.frames
+    assert isinstance(message, Apply)
+    kept = state.functions.setdefault(arrival.sender, Kept())
+    if message.carried:
+        function = kept.put(message.function, Function(frames[: message.carried]))
+    else:
+        function = kept.get(message.function)
+    state.queue.append(Job(message, arrival.sender, frames[message.carried :], function))
+
+
+def on_command(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
+    assert isinstance(arrival.message, Execute | Push | Pull | Keys | Clear)
+    state.queue.append(Job(arrival.message, arrival.sender, arrival.frames, None))
+
+
+def on_cancel_calls(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
+    assert isinstance(arrival.message, CancelCalls)
+    dropped, kept = _drop(state, arrival.message.calls)
+    for call in dropped:
+        out.send(arrival.sender, Done(call, state.id, "aborted", 0.0, now, "", "", "cancelled before it began"))
+    out.send(arrival.sender, Cancelled(dropped, kept))
+
+
+def on_withdraw(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
+    assert isinstance(arrival.message, Withdraw)
+    out.send(arrival.sender, Withdrawn(*_drop(state, arrival.message.tasks), arrival.message.client))
+
+
+def _drop(state: EngineState, calls: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Take calls out of the queue; (those that were in it, the others: begun, ended)."""
+    wanted = set(calls)
+    dropped = tuple(job.command.call for job in state.queue if job.command.call in wanted)
+    if dropped:
+        remaining = [job for job in state.queue if job.command.call not in wanted]
+        state.queue.clear()
+        state.queue.extend(remaining)
+    return dropped, tuple(call for call in calls if call not in dropped)
+
+
+REACTIONS = {
+    Apply: on_apply,
+    **dict.fromkeys((Execute, Push, Pull, Keys, Clear), on_command),
+    CancelCalls: on_cancel_calls,
+    Withdraw: on_withdraw,
+}

@@ -1,0 +1,150 @@
+"""Runs calls: the only place that enters user code. Always in the thread that serves the engine, never under the loop's lock.
+
+The user's code is a guest: whatever it raises (SystemExit and KeyboardInterrupt too) becomes the call's error.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import Any
+
+from mpikernel.engine.namespace import Namespace
+from mpikernel.engine.output import Output
+from mpikernel.engine.state import EngineState, Job
+from mpikernel.errors import OurProtocolError, SerializeError
+from mpikernel.wire.failure import describe, one_line
+from mpikernel.wire.functions import KeptThere, establish
+from mpikernel.wire.loop import Loop, Outbox
+from mpikernel.wire.messages import Apply, Clear, Done, Execute, Failed, Keys, Pull, Push, Released
+from mpikernel.wire.messages import Output as OutputMessage
+from mpikernel.wire.payload import Frames, dump, load, load_function
+
+
+class Runner:
+    """Runs the calls of one engine, one after the other."""
+
+    def __init__(self, state: EngineState, loop: Loop, output: Output) -> None:
+        self.state = state
+        self.namespace = Namespace()
+        self.in_user_code = False  # whether a KeyboardInterrupt raised now would hit the user's code and nothing else
+        self._thread: int | None = None  # that is in a call now
+        self._loop = loop
+        self._output = output
+
+    @property
+    def in_this_thread(self) -> bool:
+        """Whether the calling thread is in a call of this engine."""
+        return self._thread == threading.get_ident()
+
+    def run_next(self) -> bool:
+        """Run the call that is first in the queue, and send what came of it. False if there is none, or one is running."""
+        with self._loop.hold:
+            if not self.state.queue or self.state.running is not None:
+                return False
+            job = self.state.running = self.state.queue.popleft()
+            self._output.begin()
+        self._thread = threading.get_ident()
+        started = time.time()
+        frames, error = self._perform(job)
+        self._thread = None
+        stdout, stderr = self._output.end()
+        status = "error" if error else "ok"
+        done = Done(job.command.call, self.state.id, status, started, time.time(), stdout, stderr, error)
+        with self._loop.hold:
+            self.stream(self._loop.out, done.completed)
+            self.state.running = None
+            report(self._loop.out, job, done, frames)
+        self._loop.nudge()
+        return True
+
+    def _perform(self, job: Job) -> tuple[Frames, str]:
+        """Frames of the result and no error, or frames that describe the error and the error in one line."""
+        try:
+            self.in_user_code = True
+            value = self._obey(job)
+            frames = self._dump(job, value)
+            self.in_user_code = False
+            return frames, ""
+        except BaseException as error:
+            self.in_user_code = False
+            return describe(error, self._place(job)), one_line(error)
+
+    def _obey(self, job: Job) -> Any:
+        command, space = job.command, self.namespace
+        match command:
+            case Apply():
+                return self._call(job, command)
+            case Execute():
+                return space.execute(command.code, command.filename)
+            case Push():
+                return space.push(command.names, load(job.frames, space.space, f"what was pushed as {', '.join(command.names)}"))
+            case Pull():
+                values = [space.pull(name) for name in command.names]
+                return values[0] if command.single else values
+            case Keys():
+                return space.keys()
+            case Clear():
+                return space.clear()
+        raise OurProtocolError(f"an engine cannot run {type(command).__name__}")
+
+    def _call(self, job: Job, command: Apply) -> Any:
+        function, space = job.function, self.namespace.space
+        assert function is not None
+        if function.loaded is None:
+            function.loaded = load_function(function.frames, space, command.label)
+        call, captured = function.loaded
+        if captured:
+            establish(space, captured)
+        args, kwargs = load(job.frames, space, f"the arguments of {command.label}")
+        return call(*args, **kwargs)
+
+    def _dump(self, job: Job, value: Any) -> Frames:
+        if not isinstance(job.command, Execute):
+            return dump(value, f"the result of {name_of(job)}")
+        try:
+            return dump(value)
+        except SerializeError:
+            return dump(KeptThere(repr(value)))
+
+    def _place(self, job: Job) -> str:
+        return f"on engine {self.state.id} (rank {self.state.rank}, host {self.state.host}), in {name_of(job)}:"
+
+    def stream(self, out: Outbox, now: float) -> None:
+        """Send on what a running call has printed, if its client wants to see it; called under the lock."""
+        job = self.state.running
+        if job is None or not isinstance(job.command, Apply | Execute) or not job.command.stream:
+            return
+        for stream in self._output.streams:
+            text = stream.news()
+            if text:
+                out.send(job.client, OutputMessage(job.command.call, self.state.id, stream.name, text))
+
+
+def report(out: Outbox, job: Job, done: Done, frames: Frames) -> None:
+    """Results go straight to the client; what failed goes to the task interface first, which may try again."""
+    if not job.is_task:
+        out.send(job.client, done, frames)
+        return
+    assert isinstance(job.command, Apply)
+    if done.status == "ok":
+        out.send(job.client, done, frames)
+        out.send(job.sender, Released(done.call, job.command.attempt, done.started, done.completed))
+    else:
+        out.send(job.sender, Failed(job.command.attempt, done), frames)
+
+
+def name_of(job: Job) -> str:
+    """What a call is called in errors."""
+    command = job.command
+    if isinstance(command, Apply):
+        return command.label
+    if isinstance(command, Execute):
+        return f"execute {command.filename}"
+    return f"{type(command).__name__.lower()} {', '.join(getattr(command, 'names', ()))}".rstrip()
+
+
+def become_main(namespace: Namespace) -> None:
+    """Make the namespace this process's `__main__`, so that pickle and the user's code find it under that name."""
+    sys.modules["__main__"] = namespace.module

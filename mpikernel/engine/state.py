@@ -1,0 +1,58 @@
+"""What an engine knows: the calls it has been given, and the functions they name. Plain data."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mpikernel.wire.envelope import Frame
+from mpikernel.wire.messages import Apply, Clear, Execute, Keys, Pull, Push
+from mpikernel.wire.mirror import Kept
+
+Command = Apply | Execute | Push | Pull | Keys | Clear
+
+
+@dataclass(slots=True)
+class Function:
+    """A function as it came; rebuilt when it is first called, in the main thread, because that may run user code."""
+
+    frames: Sequence[Frame]
+    loaded: tuple[Any, dict[str, Any]] | None = None  # the callable, and what it captured
+
+
+@dataclass(slots=True)
+class Job:
+    """A call that has not ended."""
+
+    command: Command
+    sender: int  # rank that gave it to this engine
+    frames: Sequence[Frame]
+    function: Function | None  # of an Apply
+
+    @property
+    def client(self) -> int:
+        """The rank that gets the result."""
+        return self.command.client if isinstance(self.command, Apply) else self.sender
+
+    @property
+    def is_task(self) -> bool:
+        return isinstance(self.command, Apply) and self.command.attempt > 0
+
+
+@dataclass(slots=True)
+class EngineState:
+    id: int
+    rank: int
+    host: str
+    queue: deque[Job] = field(default_factory=deque)  # have not begun
+    running: Job | None = None
+    functions: dict[int, Kept[Function]] = field(default_factory=dict)  # by the rank that sent them
+
+    def check(self) -> None:
+        """What is always true of it."""
+        waiting = [job.command.call for job in self.queue]
+        assert len(set(waiting)) == len(waiting), f"engine {self.id} has a call twice: {waiting}"
+        assert self.running is None or self.running.command.call not in waiting, f"engine {self.id} would run a call again"
+        assert all(job.function for job in self.queue if isinstance(job.command, Apply)), "an Apply without its function"

@@ -1,0 +1,91 @@
+"""Runs the user's program as python would: `__main__`, `__file__`, sys.argv, sys.path and exit codes are what they are there."""
+
+from __future__ import annotations
+
+import io
+import os
+import runpy
+import sys
+import threading
+import traceback
+from types import ModuleType, TracebackType
+
+from mpikernel.config.launch import Program
+from mpikernel.wire.failure import users_part
+
+#: Exit code of a script that ended with an exception, as python has it.
+FAILED = 1
+
+
+def set_path(program: Program) -> None:
+    """Make sys.path what it is under python; on every rank, so that engines can import what the script can."""
+    if sys.path and sys.path[0] in ("", os.getcwd()):
+        del sys.path[0]
+    first = os.path.dirname(os.path.realpath(program.target)) if program.kind == "script" else os.getcwd()
+    sys.path.insert(0, first)
+
+
+def run_program(program: Program) -> int:
+    """Run it to its end and return its exit code; exceptions are told on stderr as python tells them."""
+    try:
+        _run(program)
+        _join_threads()
+        return 0
+    except SystemExit as end:
+        return _code_of(end)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        _tell(error)
+        return FAILED
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+
+
+def _run(program: Program) -> None:
+    if program.kind == "module":
+        sys.argv = [program.target, *program.args]
+        runpy.run_module(program.target, run_name="__main__", alter_sys=True)
+        return
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    vars(main)["__builtins__"] = sys.modules["builtins"]
+    if program.kind == "code":
+        sys.argv = ["-c", *program.args]
+        source: bytes | str = program.target
+        name = "<string>"
+    else:
+        sys.argv = [program.target, *program.args]
+        main.__file__ = name = program.target
+        with io.open_code(os.path.abspath(program.target)) as file:
+            source = file.read()
+    exec(compile(source, name, "exec", dont_inherit=True), vars(main))
+
+
+def _join_threads() -> None:
+    """Wait for the script's own threads, as python does before it exits."""
+    for thread in threading.enumerate():
+        if not thread.daemon and thread is not threading.main_thread():
+            thread.join()
+
+
+def _code_of(end: SystemExit) -> int:
+    if end.code is None or isinstance(end.code, int):
+        return (end.code or 0) & 0xFF
+    print(end.code, file=sys.stderr)
+    return FAILED
+
+
+def _tell(error: BaseException) -> None:
+    own: TracebackType | None = error.__traceback__
+    if isinstance(error, SyntaxError):
+        own = None if users_part(own) is own else users_part(own)
+    sys.excepthook(type(error), error.with_traceback(users_part(own)), users_part(own))
+
+
+def tell_interrupt(reason: str) -> None:
+    """Say where the script was when the world's end interrupted it."""
+    trace = users_part(sys.exc_info()[2])
+    where = traceback.extract_tb(trace)[-1:] if trace else []
+    place = f" at {where[0].filename}:{where[0].lineno}" if where else ""
+    print(f"mpikernel: the script was interrupted{place}: {reason}", file=sys.stderr, flush=True)

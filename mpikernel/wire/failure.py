@@ -1,0 +1,67 @@
+"""How an exception travels: what it was, its traceback as text, and the exception itself if it can be rebuilt there.
+
+Twin functions: `describe` on the engine, `rebuild` at the client.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from mpikernel.errors import RemoteError, RemoteTraceback, SerializeError
+from mpikernel.wire.payload import Frame, Frames, dump, load
+
+PACKAGE = str(Path(__file__).resolve().parent.parent)
+
+
+def one_line(error: BaseException) -> str:
+    """Type and text of an exception on one line, as the ledger keeps it."""
+    text = " ".join(text_of(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def text_of(error: BaseException) -> str:
+    """str(error), also where the user's exception fails at that."""
+    try:
+        return str(error)
+    except Exception as failure:
+        return f"<its text cannot be had: {type(failure).__name__}>"
+
+
+def describe(error: BaseException, place: str) -> Frames:
+    """The frames of an exception that user code raised; `place` heads its traceback (engine, rank, host, function)."""
+    text = f"{place}\n{''.join(traceback.format_exception(type(error), error, users_part(error.__traceback__)))}"
+    try:
+        original: list[bytes] | None = [bytes(frame) for frame in dump(error, "the exception")] if isinstance(error, Exception) else None
+    except SerializeError:
+        original = None
+    return dump((type(error).__name__, text_of(error), text, original))
+
+
+def users_part(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without our own frames at its head; all of it where there are only ours."""
+    rest = trace
+    while rest is not None and rest.tb_frame.f_code.co_filename.startswith(PACKAGE):
+        rest = rest.tb_next
+    return rest or trace
+
+
+def rebuild(frames: Sequence[Frame], engine: int) -> Exception:
+    """The exception that `describe` described, its remote traceback as its cause."""
+    name, text, trace, original = load(frames, what="the description of an error")
+    error = _original(original) or RemoteError(name, text, engine)
+    error.__cause__ = RemoteTraceback(trace)
+    return error
+
+
+def _original(pickled: list[bytes] | None) -> Exception | None:
+    """The exception itself; None if it is not an Exception (a SystemExit must not end the script) or cannot be rebuilt."""
+    if pickled is None:
+        return None
+    try:
+        error = load(pickled, what="the exception")
+    except SerializeError:
+        return None
+    return error if isinstance(error, Exception) else None

@@ -1,0 +1,53 @@
+"""The lock of a loop, and how a signal is kept from breaking into the middle of a turn."""
+
+from __future__ import annotations
+
+import threading
+
+
+class Hold:
+    """The loop's lock for a thread that touches a role's state from outside, as a with-statement.
+
+    A signal that comes while the main thread holds it is put off until it lets go: state is never left half changed.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._shielded = False  # the main thread has the lock, or is about to
+        self._put_off: BaseException | None = None
+        self._main = threading.main_thread().ident
+
+    def __enter__(self) -> None:
+        self.take(blocking=True)
+
+    def __exit__(self, *_: object) -> None:
+        self.drop()
+
+    def take(self, blocking: bool) -> bool:
+        """Take the lock; False if it is taken and `blocking` is false. The shield is up before and down after."""
+        main = threading.get_ident() == self._main
+        if main:
+            self._shielded = True
+        if self.lock.acquire(blocking):
+            return True
+        if main:
+            self._lower()
+        return False
+
+    def drop(self) -> None:
+        """Give the lock back, and let a signal come through that was put off."""
+        self.lock.release()
+        if threading.get_ident() == self._main:
+            self._lower()
+
+    def _lower(self) -> None:
+        self._shielded = False
+        if self._put_off is not None:
+            error, self._put_off = self._put_off, None
+            raise error
+
+    def interrupt(self, error: BaseException) -> None:
+        """For signal handlers: raise in the main thread, now or as soon as it lets go of the lock."""
+        if not self._shielded:
+            raise error
+        self._put_off = error

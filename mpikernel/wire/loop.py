@@ -1,0 +1,220 @@
+"""The one loop of a process: poll the transport, react, flush the outbox. The only code that waits.
+
+Reactors are plain functions `on_message(state, out, arrival, now)`; they neither wait nor send, they say what they want
+sent. The loop's lock is held during a turn and by whoever touches a role's state from outside. Two threads drive it: the
+main thread whenever it waits for something here, and an attendant whenever the main thread is elsewhere, in user code.
+There is no hand-over between them: whoever has the lock takes a turn, so a waiting main thread reacts without a switch.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mpikernel.errors import OurProtocolError, PeerProtocolError
+from mpikernel.wire.envelope import Frame, Parcel
+from mpikernel.wire.hold import Hold
+from mpikernel.wire.messages import RECEIVERS, Leave, Message, Stop
+from mpikernel.wire.transport import Arrival, Transport
+from mpikernel.wire.waiting import LAST_SLEEP, Ladder
+
+Reactor = Callable[[Any, "Outbox", Arrival, float], None]
+Tick = Callable[[Any, "Outbox", float], None]
+
+#: The attendant steps in when nobody has taken a turn for this long (seconds).
+UNATTENDED = 2e-3
+#: Its longest rest while it drives the loop: long enough not to disturb the user's code, short enough to serve it.
+ATTENDANT_REST = 2e-3
+
+
+class Outbox:
+    """What reactors want sent, by rank, in order."""
+
+    def __init__(self) -> None:
+        self.mail: dict[int, list[Parcel]] = {}
+
+    def send(self, rank: int, message: Message, frames: Sequence[Frame] = ()) -> None:
+        """Have a message sent to a rank when the turn ends."""
+        self.mail.setdefault(rank, []).append(Parcel(message, frames))
+
+
+class Loop:
+    """See the module. `stop` is the order to stop, once it has come; `left` is true when this rank may leave MPI."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.hold = Hold()
+        self.out = Outbox()
+        self.stop: Stop | None = None
+        self.left = False
+        self.failure: BaseException | None = None  # what broke the loop in whichever thread; ends every wait
+        self.broken: Callable[[BaseException], object] = lambda error: None  # told when it breaks while only the attendant is here
+        self.guest: Callable[[], bool] | None = None  # runs calls in threads that wait, where a world has one process only
+        self._reactors: dict[type[Message], tuple[Reactor, Any]] = {}
+        self._ticks: list[tuple[Tick, Any]] = []
+        self._afterwards: deque[Callable[[], None]] = deque()  # run after a turn, without the lock
+        self._last_turn = time.monotonic()
+        self._bell = threading.Event()  # wakes the attendant
+        self._parked = False  # a thread waits here and is idle: the attendant need not look
+        self._attendant: threading.Thread | None = None
+        self._closed = False
+
+    def host(self, state: Any, reactions: Mapping[type[Message], Reactor], tick: Tick | None = None) -> None:
+        """Give a role its place: who reacts to which message, and what it does as time passes."""
+        for kind, reactor in reactions.items():
+            self._reactors[kind] = (reactor, state)
+        if tick is not None:
+            self._ticks.append((tick, state))
+
+    def afterwards(self, action: Callable[[], None]) -> None:
+        """Have something done after this turn, outside the lock: resolving futures runs users' callbacks."""
+        self._afterwards.append(action)
+
+    # turns -------------------------------------------------------------------------------------------------------------
+
+    def turn(self) -> bool:
+        """One turn, if no other thread is at it. Whether anything happened.
+
+        Raises:
+            whatever broke the loop, in this thread or in another.
+        """
+        if self.failure is not None:
+            raise self.failure
+        if not self.hold.take(blocking=False):
+            return False
+        try:
+            happened = self._turn()
+        except BaseException as error:
+            self.failure = error
+            raise
+        finally:
+            self.hold.drop()
+        return self._run_afterwards() or happened
+
+    def _turn(self) -> bool:
+        now = time.time()
+        arrived = self.transport.poll()
+        for arrival in arrived:
+            self._react(arrival, now)
+        for tick, state in self._ticks:
+            tick(state, self.out, now)
+        flushed = self._flush()
+        self._last_turn = time.monotonic()
+        return bool(arrived) or flushed
+
+    def _react(self, arrival: Arrival, now: float) -> None:
+        message = arrival.message
+        entry = self._reactors.get(type(message))
+        if entry is not None:
+            entry[0](entry[1], self.out, arrival, now)
+        elif isinstance(message, Stop):
+            self.stop = self.stop or message
+        elif isinstance(message, Leave):
+            self.left = True
+        else:
+            role = RECEIVERS[type(message)]
+            name = role.value if role else "rank"
+            raise PeerProtocolError(arrival.sender, f"sent {type(message).__name__}, which is for a {name}, to rank {self.transport.rank}")
+
+    def _flush(self) -> bool:
+        if not self.out.mail:
+            return False
+        mail, self.out.mail = self.out.mail, {}
+        for rank, parcels in mail.items():
+            if not 0 <= rank < self.transport.size:
+                raise OurProtocolError(f"rank {self.transport.rank} has mail for rank {rank} in a world of {self.transport.size}")
+            self.transport.post(rank, parcels)
+        return True
+
+    def _run_afterwards(self) -> bool:
+        ran = False
+        while self._afterwards:
+            try:
+                action = self._afterwards.popleft()
+            except IndexError:  # another thread took it
+                break
+            action()
+            ran = True
+        return ran
+
+    def advance(self) -> bool:
+        """A turn, and what the guest has to do. Whether anything happened."""
+        happened = self.turn()
+        return (self.guest is not None and self.guest()) or happened
+
+    # waiting -----------------------------------------------------------------------------------------------------------
+
+    def nudge(self) -> None:
+        """Have what was put into the outbox leave soon: now, unless another thread is at it and will see to it."""
+        self.advance()
+        while self.guest is not None and self.advance():
+            pass
+        if self._parked:
+            self._bell.set()
+
+    def wait(self, condition: Callable[[], Any], timeout: float | None = None) -> bool:
+        """Drive the loop until a condition holds. False if it did not within `timeout` seconds.
+
+        Raises:
+            whatever broke the loop.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        ladder = Ladder()
+        try:
+            while not condition():
+                if self.advance():
+                    ladder.reset()
+                    continue
+                if deadline is not None and time.monotonic() >= deadline:
+                    return bool(condition())
+                self._parked = ladder.resting
+                ladder.rest(self.transport.moving, self._nap(deadline))
+            return True
+        finally:
+            if self._parked:
+                self._parked = False
+                self._bell.set()
+
+    def _nap(self, deadline: float | None) -> float:
+        return LAST_SLEEP if deadline is None else max(0.0, min(LAST_SLEEP, deadline - time.monotonic()))
+
+    # the attendant -----------------------------------------------------------------------------------------------------
+
+    def start_attendant(self) -> None:
+        """Start the thread that drives the loop while the main thread is in user code."""
+        self._attendant = threading.Thread(target=self._attend, name="mpikernel-attendant", daemon=True)
+        self._attendant.start()
+
+    def _attend(self) -> None:
+        ladder = Ladder()
+        while not self._closed:
+            if self._parked:
+                self._bell.wait()
+            self._bell.clear()
+            if time.monotonic() - self._last_turn < UNATTENDED:
+                time.sleep(UNATTENDED)
+                continue
+            try:
+                self._attend_while_alone(ladder)
+            except BaseException as error:
+                self.broken(error)
+                return
+
+    def _attend_while_alone(self, ladder: Ladder) -> None:
+        mine = self._last_turn
+        while not self._closed and self._last_turn == mine:
+            if self.turn():
+                ladder.reset()
+            mine = self._last_turn
+            ladder.rest(self.transport.moving, ATTENDANT_REST)
+
+    def close(self) -> None:
+        """Stop the attendant; afterwards only the caller drives the loop."""
+        self._closed = True
+        self._bell.set()
+        if self._attendant is not None and self._attendant is not threading.current_thread():
+            self._attendant.join()
+        self._attendant = None

@@ -1,0 +1,229 @@
+"""Every message, one frozen typed struct each, grouped by sender -> receiver.
+
+A message is a header: small, typed, decoded by whoever gets it. What a user's objects became travels beside it, as frames
+that only the far end opens. The type alone says which role it is for (`RECEIVERS`), so a rank is address enough.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from mpikernel.ledger.records import Record
+from mpikernel.world.roles import Role
+
+#: Raised whenever a struct below changes its meaning; a world of mixed versions is refused at boot.
+PROTOCOL = 1
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """The base of all messages."""
+
+
+# client -> engine (Apply: also task interface -> engine) ---------------------------------------------------------------
+
+
+class Apply(Message, frozen=True, array_like=True, tag=1):
+    """Call a function. Frames: `carried` of the function (0 where the engine has it), then those of (args, kwargs).
+
+    `client` is the rank that gets the result. `attempt` is 0 for a direct call; a task's sender gets `Released` or `Failed`.
+    """
+
+    call: int
+    client: int
+    function: bytes
+    carried: int
+    label: str
+    attempt: int
+    stream: bool
+
+
+class Execute(Message, frozen=True, array_like=True, tag=2):
+    """Run source code in the engine's namespace; the value of a last expression is the result."""
+
+    call: int
+    code: str
+    filename: str
+    stream: bool
+
+
+class Push(Message, frozen=True, array_like=True, tag=3):
+    """Bind names. Frames: a tuple of values, one for each name."""
+
+    call: int
+    names: tuple[str, ...]
+
+
+class Pull(Message, frozen=True, array_like=True, tag=4):
+    """Send back the values of names (dotted names too): a bare one if `single`, else a list."""
+
+    call: int
+    names: tuple[str, ...]
+    single: bool
+
+
+class Keys(Message, frozen=True, array_like=True, tag=5):
+    """Send back the names that are bound."""
+
+    call: int
+
+
+class Clear(Message, frozen=True, array_like=True, tag=6):
+    """Empty the namespace."""
+
+    call: int
+
+
+class CancelCalls(Message, frozen=True, array_like=True, tag=7):
+    """Drop those of these calls that have not begun."""
+
+    calls: tuple[int, ...]
+
+
+# engine -> client (Done: also task interface -> client) ------------------------------------------------------------------
+
+
+class Done(Message, frozen=True, array_like=True, tag=10):
+    """A call ended. Frames: its result, or the description of its error. `error` is that error in one line.
+
+    `status` is "ok", "error" or "aborted"; `engine` is -1 for what ran nowhere. Times are seconds since the epoch.
+    """
+
+    call: int
+    engine: int
+    status: str
+    started: float
+    completed: float
+    stdout: str
+    stderr: str
+    error: str
+
+
+class Output(Message, frozen=True, array_like=True, tag=11):
+    """What a running call printed since the last time, for the script's terminal."""
+
+    call: int
+    engine: int
+    stream: str
+    text: str
+
+
+class Cancelled(Message, frozen=True, array_like=True, tag=12):
+    """The answer to CancelCalls and CancelTasks, after the `Done` of each call that was dropped."""
+
+    dropped: tuple[int, ...]
+    kept: tuple[int, ...]
+
+
+# client -> task interface --------------------------------------------------------------------------------------------------
+
+
+class Submit(Message, frozen=True, array_like=True, tag=20):
+    """Queue a task. Frames as in Apply. `targets` restricts the engines; empty means any."""
+
+    task: int
+    function: bytes
+    carried: int
+    label: str
+    retries: int
+    targets: tuple[int, ...]
+    submitted: float
+    stream: bool
+
+
+class CancelTasks(Message, frozen=True, array_like=True, tag=21):
+    """Drop those of these tasks that no engine has begun."""
+
+    tasks: tuple[int, ...]
+
+
+# engine -> task interface --------------------------------------------------------------------------------------------------
+
+
+class Released(Message, frozen=True, array_like=True, tag=30):
+    """A task ended well; its result went straight to the client."""
+
+    task: int
+    attempt: int
+    started: float
+    completed: float
+
+
+class Failed(Message, frozen=True, array_like=True, tag=31):
+    """A task raised. Frames: the description of the error, for the client if there is no attempt left."""
+
+    attempt: int
+    done: Done
+
+
+class Withdrawn(Message, frozen=True, array_like=True, tag=32):
+    """The answer of an engine to Withdraw: what it dropped, and what it had begun."""
+
+    dropped: tuple[int, ...]
+    kept: tuple[int, ...]
+    client: int
+
+
+class Withdraw(Message, frozen=True, array_like=True, tag=33):
+    """task interface -> engine: drop those of these tasks that have not begun, because this client wants them cancelled."""
+
+    tasks: tuple[int, ...]
+    client: int
+
+
+# client, task interface -> controller ----------------------------------------------------------------------------------------
+
+
+class Note(Message, frozen=True, array_like=True, tag=40):
+    """Records for the ledger."""
+
+    records: tuple[Record, ...]
+
+
+class ScriptEnded(Message, frozen=True, array_like=True, tag=41):
+    """The script is over; the world ends with this exit code."""
+
+    code: int
+
+
+# any rank <-> controller -----------------------------------------------------------------------------------------------------
+
+
+class Signalled(Message, frozen=True, array_like=True, tag=50):
+    """A rank was sent a signal that asks the world to end."""
+
+    signum: int
+
+
+class Stop(Message, frozen=True, array_like=True, tag=51):
+    """controller -> all: stop what you do; the world ends with this exit code."""
+
+    code: int
+    reason: str
+
+
+class Goodbye(Message, frozen=True, array_like=True, tag=52):
+    """A rank has stopped: out of user code, nothing left to say."""
+
+    rank: int
+
+
+class Leave(Message, frozen=True, array_like=True, tag=53):
+    """controller -> all: everybody has stopped; leave MPI."""
+
+
+#: Which role reacts to what; None is for the loop of every rank itself.
+RECEIVERS: dict[type[Message], Role | None] = {
+    **dict.fromkeys((Apply, Execute, Push, Pull, Keys, Clear, CancelCalls, Withdraw), Role.ENGINE),
+    **dict.fromkeys((Done, Output, Cancelled), Role.SCRIPT),
+    **dict.fromkeys((Submit, CancelTasks, Released, Failed, Withdrawn), Role.TASK),
+    **dict.fromkeys((Note, ScriptEnded, Signalled, Goodbye), Role.CONTROLLER),
+    **dict.fromkeys((Stop, Leave), None),
+}
+
+#: What overtakes everything else, on a communicator of its own.
+URGENT = frozenset({Signalled, Stop})
+
+AnyMessage = (
+    Apply | Execute | Push | Pull | Keys | Clear | CancelCalls | Done | Output | Cancelled | Submit | CancelTasks
+    | Released | Failed | Withdrawn | Withdraw | Note | ScriptEnded | Signalled | Stop | Goodbye | Leave
+)  # fmt: skip

@@ -1,0 +1,57 @@
+"""How a rank waits: spin, then yield, then sleep. The only sleep in the package outside of user code.
+
+The ladder starts again with every message. While a large transfer is under way it does not sleep, because transfers
+advance only inside MPI calls; but if nothing at all has arrived for a while the peer is busy, and it sleeps all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+#: Rounds without sleep, first spinning, then giving the core to others. A round polls MPI and takes a few microseconds.
+SPINS = 50
+YIELDS = 350
+#: Sleeps grow from the first to the last (seconds). The kernel adds about 50 microseconds to each.
+FIRST_SLEEP = 50e-6
+LAST_SLEEP = 1e-3
+GROWTH = 1.25
+#: How long a transfer under way keeps a rank from sleeping although nothing arrives (seconds).
+TRANSFER_PATIENCE = 0.2
+
+
+class Ladder:
+    """One wait. `rest` after a round in which nothing happened, `reset` after one in which something did."""
+
+    __slots__ = ("_idle_since", "_rounds", "_sleep")
+
+    def __init__(self) -> None:
+        self._rounds = 0  # without anything happening
+        self._sleep = FIRST_SLEEP  # the next one
+        self._idle_since = 0.0  # monotonic; 0 while not yet yielding
+
+    def reset(self) -> None:
+        self._rounds = 0
+        self._sleep = FIRST_SLEEP
+        self._idle_since = 0.0
+
+    @property
+    def resting(self) -> bool:
+        """Whether it has come down to the longest sleeps."""
+        return self._sleep >= LAST_SLEEP
+
+    def rest(self, moving: bool, longest: float = LAST_SLEEP) -> None:
+        """Let time pass: less than `longest` plus what the kernel adds."""
+        self._rounds += 1
+        if self._rounds <= SPINS:
+            return
+        if self._rounds <= SPINS + YIELDS or (moving and self._transfer_may_go_on()):
+            os.sched_yield()
+            return
+        time.sleep(min(self._sleep, longest))
+        self._sleep = min(self._sleep * GROWTH, LAST_SLEEP)
+
+    def _transfer_may_go_on(self) -> bool:
+        now = time.monotonic()
+        self._idle_since = self._idle_since or now
+        return now - self._idle_since < TRANSFER_PATIENCE

@@ -1,0 +1,85 @@
+"""The communicators of a world, all made once at boot, none of them COMM_WORLD.
+
+`mail` carries envelopes, `bulk` large buffers, `control` what must overtake both; `engines` is the users' own, so that
+their collectives never meet our traffic. Importing this module starts MPI; only boot does.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mpi4py import MPI
+
+from mpikernel.errors import LaunchError
+from mpikernel.world.layout import Layout
+
+Intracomm = MPI.Intracomm
+
+#: Names as in the MPI standard, in the order of the levels.
+LEVELS = {
+    MPI.THREAD_SINGLE: "MPI_THREAD_SINGLE",
+    MPI.THREAD_FUNNELED: "MPI_THREAD_FUNNELED",
+    MPI.THREAD_SERIALIZED: "MPI_THREAD_SERIALIZED",
+    MPI.THREAD_MULTIPLE: "MPI_THREAD_MULTIPLE",
+}
+
+
+class Communicators(NamedTuple):
+    """`engines` is COMM_NULL on ranks that are none."""
+
+    mail: MPI.Intracomm
+    bulk: MPI.Intracomm
+    control: MPI.Intracomm
+    engines: MPI.Intracomm
+
+
+def world_of_this_process() -> MPI.Intracomm:
+    """All ranks that mpiexec started; for boot, before there are communicators of our own."""
+    return MPI.COMM_WORLD
+
+
+def finalize() -> None:
+    """Leave MPI."""
+    MPI.Finalize()
+
+
+def show_engines_alone(comms: Communicators) -> None:
+    """Let MPI.COMM_WORLD name the engines' communicator for Python code of this process."""
+    MPI.COMM_WORLD = comms.engines  # type: ignore[misc]  # a constant for everybody else
+
+
+def make_communicators(layout: Layout) -> Communicators:
+    """Collective over all ranks. Errors on our communicators come back as exceptions, so that they can be told well."""
+    world = MPI.COMM_WORLD
+    mail, bulk, control = world.Dup(), world.Dup(), world.Dup()
+    rank = world.Get_rank()
+    colour = 0 if rank in layout.engines else MPI.UNDEFINED
+    engines = world.Split(colour, rank)
+    for comm in (mail, bulk, control):
+        comm.Set_errhandler(MPI.ERRORS_RETURN)
+    return Communicators(mail, bulk, control, engines)
+
+
+def check_threads() -> None:
+    """Refuse an MPI that does not allow calls from several threads: a rank's loop and its user's code share one."""
+    level = MPI.Query_thread()
+    if level < MPI.THREAD_MULTIPLE:
+        raise LaunchError(
+            f"this MPI ({library()}) grants {LEVELS[level]} but mpikernel needs {LEVELS[MPI.THREAD_MULTIPLE]}, because user code and the "
+            "rank's own loop both call MPI: use an MPI built with thread support, and leave mpi4py.rc.thread_level and "
+            "MPI4PY_RC_THREAD_LEVEL at 'multiple'"
+        )
+
+
+def thread_level() -> str:
+    """The granted thread level, by its name in the standard."""
+    return LEVELS[MPI.Query_thread()]
+
+
+def library() -> str:
+    """Name and version of the MPI, on one line."""
+    text = MPI.Get_library_version().strip("\0").strip()
+    first = text.splitlines()[0].strip()
+    if first.startswith("Open MPI"):
+        return first.split(",")[0].replace("Open MPI v", "Open MPI ")
+    return " ".join(first.replace("Version:", "").split())
