@@ -29,8 +29,8 @@ def read(path: str) -> list[Entry]:
     try:
         content = ConfigObj(lines, interpolation=False, raise_errors=True)
     except ConfigObjError as error:
-        line = f", line {error.line_number}: {error.line.strip()!r}" if error.line_number else ""
-        raise ConfigError(f"{path}{line}: is not a line of the form key = value, or a key that stands here twice") from None
+        place = f"{path}, line {error.line_number}: {error.line.strip()!r}"
+        raise ConfigError(f"{place} is not a line of the form key = value, or its key stands there twice") from None
     return [Entry(key, value, path + _line_of(key, lines)) for key, value in content.items()]
 
 
