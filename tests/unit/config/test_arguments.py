@@ -69,11 +69,8 @@ def test_programs_are_named_as_python_names_them(argv: tuple[str, ...], program:
 
 @given(args=st.lists(st.text()))
 def test_no_argument_of_a_program_is_lost_or_read(args: list[str]):
-    for program in (
-        Program("script", "sweep.py", tuple(args)),
-        Program("script", "-odd.py", tuple(args)),
-        Program("code", "", tuple(args)),
-    ):
+    for kind, target in (("script", "sweep.py"), ("script", "-odd.py"), ("module", "package"), ("code", "")):
+        program = Program(kind, target, tuple(args))
         assert split(("--stream", *program.words()), SETTINGS_FLAGS).program == program
 
 
