@@ -20,7 +20,7 @@ import co2_model
 import co2_output
 import numpy as np
 
-from mpikernel import Client, DirectView
+from mpikernel import AsyncResult, Client, DirectView
 
 DATA = Path(__file__).resolve().parent / "data" / "mauna_loa_co2_weekly.csv"
 
@@ -38,7 +38,7 @@ def one_resample(number: int) -> np.ndarray:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Bootstrap of the Mauna Loa CO2 record.")
-    parser.add_argument("--resamples", type=int, default=6000, help="how many (default %(default)s)")
+    parser.add_argument("--resamples", type=int, default=5000, help="how many (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1958, help="names the random streams (default %(default)s)")
     parser.add_argument("--out", type=Path, default=Path(), help="folder for the results (default: the current one)")
     options = parser.parse_args()
@@ -79,11 +79,18 @@ def main() -> None:
     intervals = co2_model.intervals(co2_model.read_values(record, record.coefficients), resamples)
     run = co2_output.Run(record, length, options.seed, correlations, resamples, intervals)
     co2_output.print_table(run)
-    work, wall = tasks.serial_time, tasks.wall_time
-    print(f"{options.resamples} resamples, each resampled {co2_model.NESTED} times: {work:.1f} s of work in {wall:.1f} s")
-    print(f"speed-up {work / wall:.1f} with {len(client)} engine(s); this machine has {os.cpu_count()} cores")
+    print_times(tasks)
     print("wrote", co2_output.write_hdf5(run, options.out / "co2_growth.h5"))
     write_picture(run, options.out / "co2_growth.png")
+
+
+def print_times(tasks: AsyncResult) -> None:
+    """`serial_time` is the sum over all tasks of the time that each took on its engine; `host` lists where each ran."""
+    work, wall = tasks.serial_time, tasks.wall_time
+    engines, cores = len(set(tasks.engine_id)), len(set(tasks.host)) * (os.cpu_count() or 1)
+    print(f"{work:.1f} s of work in {wall:.1f} s: speed-up {work / wall:.1f} on {engines} engine(s)")
+    if engines > cores:
+        print(f"(they shared {cores} core(s), which makes each slower: alone, one engine would need less than {work:.1f} s)")
 
 
 def write_picture(run: co2_output.Run, path: Path) -> None:

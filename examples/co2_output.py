@@ -52,7 +52,8 @@ def day_name(day: float) -> str:
 
 
 def print_table(run: Run) -> None:
-    table = Table(box=box.SIMPLE_HEAD, title="CO2 at Mauna Loa, bootstrap-t over moving blocks", title_justify="left")
+    title = f"CO2 at Mauna Loa: {len(run.resamples):,} resamples, each resampled {co2_model.NESTED} times"
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
     table.add_column("quantity")
     for heading in ("estimate", "95 % interval", "unit"):
         table.add_column(heading, justify="left" if heading == "unit" else "right", no_wrap=True)

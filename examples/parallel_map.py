@@ -2,15 +2,15 @@
 
     ipcluster run -n 5 examples/parallel_map.py
 
-prints the number of primes below 10,000, 20,000, ... in order, then the same as they come (small ones overtake large ones), then an error
-from an engine with the traceback that it had there.
+prints how many primes there are below 100,000, 90,000, ...: in order, then as they come (the last ones are the quickest), then what an
+error on an engine looks like, with the traceback that it had there.
 """
 
 from __future__ import annotations
 
-import traceback
+import sys
 
-from mpikernel import Client
+from mpikernel import Client, CompositeError
 
 LIMITS = range(100_000, 0, -10_000)  # the longest first, so that later ones overtake them
 
@@ -39,12 +39,15 @@ def main() -> None:
     for limit, count in balanced.imap(primes_below, LIMITS, ordered=False):
         print(f"  {count:5} primes below {limit:6}")
 
-    print("and with one bad item:")
+    print("one bad item, its exception in its place:")
+    for outcome in balanced.imap(primes_below, [100, 1, 1000], return_exceptions=True):
+        print(f"  {outcome!r}")
+
+    print("one bad item, raised:")
     try:
         balanced.map_sync(primes_below, [100, 1, 1000])
-    except ValueError as error:
-        traceback.print_exception(error)
-        print(f"caught {type(error).__name__}: {error}")
+    except CompositeError as errors:  # an ExceptionGroup: one exception for each call that failed
+        errors.print_tracebacks(file=sys.stdout)  # as they were on the engine
 
 
 if __name__ == "__main__":
