@@ -26,7 +26,7 @@ _HOMES = {
     "Reference": "mpikernel.wire.functions",
 }
 
-__all__ = ["__version__", "AsyncResult", "Client", "CompositeError", "DirectView", "LoadBalancedView", "Reference"]
+__all__ = ["AsyncResult", "Client", "CompositeError", "DirectView", "LoadBalancedView", "Reference", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

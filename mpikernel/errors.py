@@ -30,9 +30,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from concurrent.futures import CancelledError
 
-    class TaskAborted(MpikernelError, CancelledError):
-        """The call was cancelled before it began, or the world ended before it could."""
-
 
 class MpikernelError(Exception):
     """The root of the tree."""
@@ -103,6 +100,12 @@ class PeerProtocolError(ProtocolError):
     def __init__(self, rank: int, text: str) -> None:
         super().__init__(f"rank {rank}: {text}")
         self.rank = rank
+
+
+if TYPE_CHECKING:
+
+    class TaskAborted(MpikernelError, CancelledError):
+        """The call was cancelled before it began, or the world ended before it could."""
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 from mpikernel.errors import UsageError
@@ -26,7 +26,7 @@ def bounds(length: int, parts: int) -> list[tuple[int, int]]:
     """(start, stop) of each block."""
     size, more = divmod(length, parts)
     starts = [index * size + min(index, more) for index in range(parts + 1)]
-    return list(zip(starts, starts[1:], strict=False))
+    return list(pairwise(starts))
 
 
 def partition(sequence: Any, parts: int, dist: str = BLOCKS) -> list[Any]:

@@ -132,7 +132,9 @@ def _watch_stragglers(own: Rank, out: Outbox, now: float) -> None:
     assert state.code is not None
     state.ledger.end_run(state.code, time.time())
     state.ledger.close()
-    names = ", ".join(f"rank {rank} ({'/'.join(role.value for role in own.layout.roles(rank))} on {own.hosts[rank]})" for rank in state.missing)
+    names = ", ".join(
+        f"rank {rank} ({'/'.join(role.value for role in own.layout.roles(rank))} on {own.hosts[rank]})" for rank in state.missing
+    )
     raise OverdueError(f"{names} did not stop within {state.grace:g} s of being told to", state.code)
 
 

@@ -24,8 +24,17 @@ from mpikernel.errors import LaunchError, MpikernelError
 from mpikernel.interfaces.script.program import set_path
 from mpikernel.ledger.promise import Ledger
 from mpikernel.wire.messages import PROTOCOL
-from mpikernel.world.communicators import Intracomm, check_threads, finalize, library, make_communicators, thread_level, world_of_this_process
+from mpikernel.world.communicators import (
+    Intracomm,
+    check_threads,
+    finalize,
+    library,
+    make_communicators,
+    thread_level,
+    world_of_this_process,
+)
 from mpikernel.world.exchange import broadcast, check_same, everyone
+from mpikernel.world.layout import Layout
 
 #: Exit code when mpikernel itself fails (EX_SOFTWARE).
 BROKEN = 70
@@ -58,7 +67,9 @@ def _agree(comm: Intracomm, rank: int, argv: Sequence[str]) -> tuple[Outcome, Le
     """All ranks learn who is there and what is to be done."""
     _check_launch(comm.Get_size())
     check_threads()
-    said = everyone(comm, msgspec.msgpack.encode(Member(os.uname().nodename, os.getpid(), f"mpikernel {__version__} (protocol {PROTOCOL})")))
+    said = everyone(
+        comm, msgspec.msgpack.encode(Member(os.uname().nodename, os.getpid(), f"mpikernel {__version__} (protocol {PROTOCOL})"))
+    )
     members = [msgspec.msgpack.decode(own, type=Member) for own in said]
     check_same([member.version for member in members], "version of mpikernel")
     if rank != 0:
@@ -73,31 +84,36 @@ def _check_launch(size: int) -> None:
     meant = launcher_size(os.environ)
     if meant is None or size > 1 or meant[0] == 1:
         return
+    said = f"the launcher ({launcher_name(os.environ)}) says that it started {meant[0]} processes ({meant[1]}={meant[0]})"
     raise LaunchError(
-        f"the launcher ({launcher_name(os.environ)}) says that it started {meant[0]} processes ({meant[1]}={meant[0]}), but this process's MPI "
-        f"({library()}) sees a world of 1: two MPIs are mixed up. Start it with the mpiexec that belongs to {sys.executable}, or "
-        "install mpi4py for the MPI whose mpiexec you use; `ipcluster run` finds the right one"
+        f"{said}, but this process's MPI ({library()}) sees a world of 1: two MPIs are mixed up. Start it with the mpiexec that belongs to "
+        f"{sys.executable}, or install mpi4py for the MPI whose mpiexec you use; `ipcluster run` finds the right one"
     )
 
 
 def _live(comm: Intracomm, rank: int, outcome: Outcome, ledger: Ledger | None, members: list[Member]) -> int:
     """Make the world, play this rank's roles until it ends, and return its exit code."""
     launch, layout = outcome.launch, outcome.layout
-    assert launch is not None and layout is not None
+    assert launch is not None
+    assert layout is not None
     set_path(launch.program)
     log = Log(launch.settings.log_level, Path(launch.settings.cluster_dir) / "log" / f"rank-{rank}.log")
     comms = make_communicators(layout)
     own = host_roles(launch, layout, comms, ledger, [member.host for member in members], log)
     if rank == 0:
-        hosts = list(dict.fromkeys(member.host for member in members))
-        log.info(
-            f"a world of {layout.size}: {layout.describe()}; host{'s' if len(hosts) > 1 else ''} {', '.join(hosts)}; {library()}, {thread_level()}"
-        )
+        log.info(announcement(layout, members))
     own.loop.broken = lambda error: _abort(comm, rank, error)
     own.play()
     _leave(comm, own)
     assert own.loop.stop is not None
     return own.loop.stop.code
+
+
+def announcement(layout: Layout, members: Sequence[Member]) -> str:
+    """The line in which a world tells what it is."""
+    hosts = list(dict.fromkeys(member.host for member in members))
+    where = f"host{'s' if len(hosts) > 1 else ''} {', '.join(hosts)}"
+    return f"a world of {layout.size}: {layout.describe()}; {where}; {library()}, {thread_level()}"
 
 
 def _leave(comm: Intracomm, own: Rank) -> None:

@@ -20,7 +20,7 @@ from mpikernel.cluster.mpi import find_mpiexec
 from mpikernel.config.arguments import ASKING_FLAGS, SETTINGS_FLAGS, answer, conclude, settings_words
 from mpikernel.config.grammar import Flag, Split, split
 from mpikernel.config.launch import Help
-from mpikernel.errors import ConfigError, MpikernelError, UsageError
+from mpikernel.errors import MpikernelError, UsageError
 
 USAGE = "ipcluster run [-n N] [options] SCRIPT [ARGS...] | -m MODULE [ARGS...] | -c CODE [ARGS...]"
 INTRODUCTION = (
@@ -35,9 +35,9 @@ FLAGS = (
     *ASKING_FLAGS,
 )
 
-#: Exit codes of our own; all others are the program's, or 128 + a signal's number.
-FAILED = 1  # the world could not be started
-REFUSED = 2  # the command line, mpikernel.conf or the environment is wrong; nothing was started
+#: Exit code when nothing was started: the command line, mpikernel.conf or the environment is wrong, or there is no mpiexec.
+#: All others are the program's, or 128 + a signal's number.
+REFUSED = 2
 
 GRACE_MARGIN = 1.0  # seconds that we wait longer than ranks wait for each other, so that they come first
 
@@ -91,7 +91,7 @@ def run(words: tuple[str, ...]) -> None:
             sys.exit(Job(order.command, os.environ, order.patience).run())
     except MpikernelError as error:
         click.echo(f"ipcluster run: {error}", err=True)
-        sys.exit(REFUSED if isinstance(error, UsageError | ConfigError) else FAILED)
+        sys.exit(REFUSED)
 
 
 def read_order(words: Sequence[str], environ: Mapping[str, str]) -> Order | Help:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from mpikernel.client.items import apply_to_items
 from mpikernel.client.result import AsyncMapResult, AsyncResult
@@ -15,6 +15,8 @@ from mpikernel.wire.payload import Frames, dump
 
 if TYPE_CHECKING:
     from mpikernel.client.client import Client
+
+R = TypeVar("R", bound=AsyncResult)
 
 #: How many chunks `imap` keeps under way for each engine unless told otherwise.
 WINDOW = 4
@@ -50,13 +52,15 @@ class LoadBalancedView(View):
         result = AsyncResult(self._port, label, True)
         return self._submit(result, function, label, [dump((args, kwargs), f"the arguments of {label}")])
 
-    def _submit(self, result: Any, function: Callable[..., Any], label: str, arguments: list[Frames]) -> Any:
+    def _submit(self, result: R, function: Callable[..., Any], label: str, arguments: list[Frames]) -> R:
         targets = () if self._targets is None or self._targets == "all" else tuple(self._ids)
         frames = dump(function, f"the function {label}")
         self._port.submit(result, label, frames, arguments, self._retries, targets, self.stream)
         return result.launched()
 
-    def map_async(self, function: Callable[..., Any], *sequences: Iterable[Any], ordered: bool = True, chunksize: int = 1) -> AsyncMapResult:
+    def map_async(
+        self, function: Callable[..., Any], *sequences: Iterable[Any], ordered: bool = True, chunksize: int = 1
+    ) -> AsyncMapResult:
         """Call the function for the items of sequences, as tasks of `chunksize` items, without waiting.
 
         Args:
@@ -68,18 +72,16 @@ class LoadBalancedView(View):
         label = label_of(function)
         columns = _chunks(sequences, chunksize)
         arguments = [dump(((function, *chunk), {}), f"the arguments of {label}") for chunk in columns]
-        return self._map(AsyncMapResult(self._port, label, ordered), label, arguments)
-
-    def _map(self, result: AsyncMapResult, label: str, arguments: list[Frames]) -> AsyncMapResult:
-        mapped: AsyncMapResult = self._submit(result, apply_to_items, label, arguments)
-        return mapped
+        return self._submit(AsyncMapResult(self._port, label, ordered), apply_to_items, label, arguments)
 
     def map_sync(self, function: Callable[..., Any], *sequences: Iterable[Any], ordered: bool = True, chunksize: int = 1) -> list[Any]:
         """As `map_async`; the list of values."""
         values: list[Any] = self.map_async(function, *sequences, ordered=ordered, chunksize=chunksize).get()
         return values
 
-    def map(self, function: Callable[..., Any], *sequences: Iterable[Any], block: bool | None = None, ordered: bool = True, chunksize: int = 1) -> Any:
+    def map(
+        self, function: Callable[..., Any], *sequences: Iterable[Any], block: bool | None = None, ordered: bool = True, chunksize: int = 1
+    ) -> Any:
         """As `map_async`; the list of values if `block` is set, else an AsyncMapResult."""
         return self._blocked(self.map_async(function, *sequences, ordered=ordered, chunksize=chunksize), block)
 
@@ -107,13 +109,19 @@ class LoadBalancedView(View):
         return self._imap(function, label, chunks, ordered, window, return_exceptions)
 
     def _imap(
-        self, function: Callable[..., Any], label: str, chunks: Iterator[tuple[Any, ...]], ordered: bool, window: int, return_exceptions: bool
+        self,
+        function: Callable[..., Any],
+        label: str,
+        chunks: Iterator[tuple[Any, ...]],
+        ordered: bool,
+        window: int,
+        return_exceptions: bool,
     ) -> Iterator[Any]:
         under_way: deque[AsyncMapResult] = deque()
         while True:
             for chunk in itertools.islice(chunks, window - len(under_way)):
                 arguments = dump(((function, *chunk), {}), f"the arguments of {label}")
-                under_way.append(self._map(AsyncMapResult(self._port, label), label, [arguments]))
+                under_way.append(self._submit(AsyncMapResult(self._port, label), apply_to_items, label, [arguments]))
             if not under_way:
                 return
             first = under_way[0] if ordered else self._first_done(under_way)

@@ -6,19 +6,20 @@ import itertools
 import keyword
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from mpikernel.arrays.partition import BLOCKS, check_dist, join, partition
 from mpikernel.client.imports import ImportOnEngines
+from mpikernel.client.items import apply_to_items
 from mpikernel.client.remote import ParallelFunction, RemoteFunction, decorator
 from mpikernel.client.result import AsyncMapResult, AsyncResult
 from mpikernel.client.state import Call
 from mpikernel.client.view import View, engine_ids, label_of
 from mpikernel.errors import UsageError
-from mpikernel.client.items import apply_to_items
 from mpikernel.wire.messages import Clear, Execute, Keys, Message, Pull, Push
 from mpikernel.wire.payload import Frames, digest, dump
 
+R = TypeVar("R", bound=AsyncResult)
 _cells = itertools.count(1)  # numbers executed sources, for tracebacks
 
 
@@ -36,7 +37,7 @@ class DirectView(View):
         result = AsyncResult(self._port, label, self._bare)
         return self._apply(result, function, label, [arguments] * len(self))
 
-    def _apply(self, result: AsyncResult, function: Callable[..., Any], label: str, arguments: Sequence[Frames]) -> Any:
+    def _apply(self, result: R, function: Callable[..., Any], label: str, arguments: Sequence[Frames]) -> R:
         """Submit one call for each engine, with arguments of its own."""
         frames = dump(function, f"the function {label}")
         name, port = digest(frames), self._port
@@ -189,8 +190,7 @@ class DirectView(View):
         columns = [partition(column, len(self), dist) for column in equal_length(sequences)]
         arguments = [dump((tuple(column[index] for column in columns), {}), f"the arguments of {label}") for index in range(len(self))]
         result = AsyncMapResult(self._port, label, assemble=lambda parts: join(parts, dist))
-        done: AsyncMapResult = self._apply(result, function, label, arguments)
-        return done
+        return self._apply(result, function, label, arguments)
 
     def on(self, targets: Any) -> DirectView:
         """The same view of other engines."""
@@ -223,5 +223,3 @@ def _name(name: Any) -> str:
 def _dotted(name: Any) -> None:
     if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
         raise UsageError(f"{name!r} cannot be pulled: give a name, or names with dots such as 'model.weights'")
-
-

@@ -7,7 +7,22 @@ from typing import Any
 
 from mpikernel.client.state import Call, ClientState
 
-KEYS = ("msg_id", "kind", "label", "submitted", "started", "completed", "received", "engine_id", "host", "rank", "status", "stdout", "stderr", "error")
+KEYS = (
+    "msg_id",
+    "kind",
+    "label",
+    "submitted",
+    "started",
+    "completed",
+    "received",
+    "engine_id",
+    "host",
+    "rank",
+    "status",
+    "stdout",
+    "stderr",
+    "error",
+)
 
 
 class Metadata(dict[str, Any]):

@@ -71,7 +71,14 @@ class Port:
     # tasks -------------------------------------------------------------------------------------------------------------
 
     def submit(
-        self, collector: Collector, label: str, function: Frames, arguments: Sequence[Frames], retries: int, targets: tuple[int, ...], stream: bool
+        self,
+        collector: Collector,
+        label: str,
+        function: Frames,
+        arguments: Sequence[Frames],
+        retries: int,
+        targets: tuple[int, ...],
+        stream: bool,
     ) -> list[Call]:
         """Queue one task for each of `arguments`."""
         self.check_open()

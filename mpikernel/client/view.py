@@ -55,7 +55,9 @@ def label_of(function: Callable[..., Any]) -> str:
     """What a function is called in errors, logs and the ledger."""
     if not callable(function):
         raise UsageError(f"{function!r} cannot be called on engines: the first argument is a function")
-    return getattr(function, "__qualname__", None) or getattr(getattr(function, "func", None), "__qualname__", None) or type(function).__name__
+    return (
+        getattr(function, "__qualname__", None) or getattr(getattr(function, "func", None), "__qualname__", None) or type(function).__name__
+    )
 
 
 class View(ABC):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 
@@ -51,10 +52,12 @@ class Job:
                 feed.start()
                 stopped_by = _watch(mpiexec, inbox)
                 hung = self._end(mpiexec, inbox) if stopped_by else sweep(self._mark, LINGER)
-            if hung:
-                raise LaunchError(f"processes {', '.join(str(process.pid) for process in hung)} hang in the kernel and cannot be killed")
-            status = child.wait()  # last: until then nobody else gets its process id
-        return 128 + stopped_by if stopped_by else _exit_code(status)
+            for process in hung:
+                print(f"mpikernel: process {process.pid} hangs in the kernel and cannot be killed", file=sys.stderr)
+            status = child.poll()  # last: until then nobody else gets its process id
+        if stopped_by or status is None:
+            return 128 + (stopped_by or signal.SIGKILL)
+        return status if status >= 0 else 128 - status
 
     def _start(self, stdin: int) -> subprocess.Popen[bytes]:
         try:
@@ -99,7 +102,3 @@ def _wait_over(mpiexec: psutil.Process, inbox: Inbox, seconds: float) -> bool:
         if left <= 0 or signal.SIGINT in inbox.wait(left):
             return False
     return True
-
-
-def _exit_code(status: int) -> int:
-    return status if status >= 0 else 128 - status

@@ -32,5 +32,7 @@ def introduce(**own: Any) -> None:
 
 def __getattr__(name: str) -> Any:
     if name in _NAMES:
-        raise NoWorldError(f"mpikernel.engine.{name} is there only in code that runs on an engine: call it through a view, as in view.apply(f)")
+        raise NoWorldError(
+            f"mpikernel.engine.{name} is there only in code that runs on an engine: call it through a view, as in view.apply(f)"
+        )
     raise AttributeError(f"module 'mpikernel.engine' has no attribute {name!r}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
@@ -108,7 +109,7 @@ class Output:
             stream.redirect()
 
 
-def _flush_of_c():  # type: ignore[no-untyped-def]  # a ctypes function
+def _flush_of_c() -> Callable[[], object]:
     """C's fflush(NULL), called with the GIL held: it is quick, and handing the GIL over is not."""
     import ctypes  # here: only engines need it
 

@@ -13,11 +13,9 @@ def on_apply(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> N
     message, frames = arrival.message, arrival.frames
     assert isinstance(message, Apply)
     kept = state.functions.setdefault(arrival.sender, Kept())
-    if message.carried:
-        function = kept.put(message.function, Function(frames[: message.carried]))
-    else:
-        function = kept.get(message.function)
-    state.queue.append(Job(message, arrival.sender, frames[message.carried :], function))
+    carried = message.carried
+    function = kept.put(message.function, Function(frames[:carried])) if carried else kept.get(message.function)
+    state.queue.append(Job(message, arrival.sender, frames[carried:], function))
 
 
 def on_command(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:

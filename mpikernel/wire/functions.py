@@ -61,7 +61,7 @@ class KeptThere:
         return f"<on the engine, as _: {self.text}>"
 
 
-class ByValuePickler(cloudpickle.Pickler):
+class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
     """cloudpickle, but the script's functions carry what they need to be rebuilt on top of a namespace."""
 
     def __init__(self, file: Any, buffer_callback: Callable[[pickle.PickleBuffer], object]) -> None:

@@ -62,8 +62,8 @@ class Loop:
         self._attendant: threading.Thread | None = None
         self._closed = False
 
-    def host(self, state: Any, reactions: Mapping[type[Message], Reactor], tick: Tick | None = None) -> None:
-        """Give a role its place: who reacts to which message, and what it does as time passes."""
+    def host(self, state: Any, reactions: Mapping[Any, Reactor], tick: Tick | None = None) -> None:
+        """Give a role its place: who reacts to which type of message, and what it does as time passes."""
         for kind, reactor in reactions.items():
             self._reactors[kind] = (reactor, state)
         if tick is not None:

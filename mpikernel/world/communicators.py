@@ -6,14 +6,17 @@ their collectives never meet our traffic. Importing this module starts MPI; only
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from mpi4py import MPI
 
 from mpikernel.errors import LaunchError
 from mpikernel.world.layout import Layout
 
+#: MPI's own names, for the parts of boot that speak MPI before there is a transport.
 Intracomm = MPI.Intracomm
+Request = MPI.Request
+BYTE = MPI.BYTE
 
 #: Names as in the MPI standard, in the order of the levels.
 LEVELS = {
@@ -54,7 +57,7 @@ def make_communicators(layout: Layout) -> Communicators:
     mail, bulk, control = world.Dup(), world.Dup(), world.Dup()
     rank = world.Get_rank()
     colour = 0 if rank in layout.engines else MPI.UNDEFINED
-    engines = world.Split(colour, rank)
+    engines = cast(MPI.Intracomm, world.Split(colour, rank))
     for comm in (mail, bulk, control):
         comm.Set_errhandler(MPI.ERRORS_RETURN)
     return Communicators(mail, bulk, control, engines)

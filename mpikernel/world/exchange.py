@@ -9,9 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from mpi4py import MPI
-
 from mpikernel.errors import LaunchError
+from mpikernel.world.communicators import BYTE, Intracomm, Request
 
 #: Bytes each rank may say in `everyone`.
 SLOT = 512
@@ -21,26 +20,26 @@ PAUSE = 200e-6
 EAGER = 100
 
 
-def broadcast(comm: MPI.Intracomm, data: bytes | None) -> bytes:
+def broadcast(comm: Intracomm, data: bytes | None) -> bytes:
     """What rank 0 says, on every rank. Collective; `data` counts on rank 0 only."""
     length = bytearray((len(data) if data is not None else 0).to_bytes(8, "little"))
-    _finish(comm.Ibcast([length, MPI.BYTE]))
+    _finish(comm.Ibcast([length, BYTE]))
     room = bytearray(data) if data is not None else bytearray(int.from_bytes(length, "little"))
-    _finish(comm.Ibcast([room, MPI.BYTE]))
+    _finish(comm.Ibcast([room, BYTE]))
     return bytes(room)
 
 
-def everyone(comm: MPI.Intracomm, said: bytes) -> list[bytes]:
+def everyone(comm: Intracomm, said: bytes) -> list[bytes]:
     """What each rank says, by rank, on every rank. Collective; what is longer than SLOT is cut."""
     own = said[: SLOT - 2]
     slot = bytearray(len(own).to_bytes(2, "little") + own).ljust(SLOT, b"\0")
     room = bytearray(SLOT * comm.Get_size())
-    _finish(comm.Iallgather([slot, MPI.BYTE], [room, SLOT, MPI.BYTE]))
+    _finish(comm.Iallgather([slot, BYTE], [room, SLOT, BYTE]))
     slots: Sequence[bytes] = [bytes(room[start : start + SLOT]) for start in range(0, len(room), SLOT)]
     return [slot[2 : 2 + int.from_bytes(slot[:2], "little")] for slot in slots]
 
 
-def _finish(request: MPI.Request) -> None:
+def _finish(request: Request) -> None:
     looks = 0
     while not request.Test():
         looks += 1

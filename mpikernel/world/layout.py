@@ -72,7 +72,9 @@ def _dedicated(size: int, interfaces: int) -> int:
     if interfaces == AUTO:
         return 2 if size >= SMALLEST_WITH_INTERFACES else 0
     if not 0 <= interfaces <= 2:
-        raise LaunchError(f"interfaces = {interfaces} was asked for; possible are 0, 1 (script), 2 (script and task), or {AUTO} for automatic")
+        raise LaunchError(
+            f"interfaces = {interfaces} was asked for; possible are 0, 1 (script), 2 (script and task), or {AUTO} for automatic"
+        )
     if size < interfaces + 2:
         raise LaunchError(
             f"{_count(interfaces)} asked for, which with a controller and one engine needs {interfaces + 2} ranks, "
@@ -84,7 +86,9 @@ def _dedicated(size: int, interfaces: int) -> int:
 def _as_asked(wishes: list[Role | None], apart: int) -> Layout:
     """Roles by program: controllers' ranks come first, and what nobody asked to be becomes an engine."""
     if wishes[0] not in (None, Role.CONTROLLER):
-        raise LaunchError(f"rank 0 asked to be {wishes[0].value}, but rank 0 is the controller: name ipcontroller first on the mpiexec line")
+        raise LaunchError(
+            f"rank 0 asked to be {wishes[0].value}, but rank 0 is the controller: name ipcontroller first on the mpiexec line"
+        )
     servers = [rank for rank, wish in enumerate(wishes) if wish is Role.CONTROLLER]
     engines = tuple(rank for rank, wish in enumerate(wishes) if wish in (None, Role.ENGINE) and rank != 0)
     if not engines:
@@ -94,7 +98,9 @@ def _as_asked(wishes: list[Role | None], apart: int) -> Layout:
     script = places.get(Role.SCRIPT, spare.pop(0) if spare and apart >= 1 else 0)
     task = places.get(Role.TASK, spare.pop(0) if spare and apart == 2 else 0)
     if spare:
-        raise LaunchError(f"{len(servers)} ranks are ipcontroller, but only {len(servers) - len(spare)} have a role there: give the others to ipengine")
+        raise LaunchError(
+            f"{len(servers)} ranks are ipcontroller, but only {len(servers) - len(spare)} have a role there: give the others to ipengine"
+        )
     return Layout(len(wishes), 0, script, task, engines)
 
 

@@ -125,7 +125,9 @@ def _note(state: TaskState, out: Outbox, task: Task, status: str, started: float
     """Have the ledger keep how things stand with a task."""
     submit, engine = task.submit, task.engine
     rank, host = (state.seats[engine].rank, state.seats[engine].host) if engine >= 0 else (-1, "")
-    record = Record(submit.task, "task", submit.label, engine, rank, host, submit.submitted, started, completed, status, error, task.attempt)
+    record = Record(
+        submit.task, "task", submit.label, engine, rank, host, submit.submitted, started, completed, status, error, task.attempt
+    )
     out.send(state.controller, Note((record,)))
 
 
