@@ -54,8 +54,7 @@ class LoadBalancedView(View):
 
     def _submit(self, result: R, function: Callable[..., Any], label: str, arguments: list[Frames]) -> R:
         targets = () if self._targets is None or self._targets == "all" else tuple(self._ids)
-        frames = dump(function, f"the function {label}")
-        self._port.submit(result, label, frames, arguments, self._retries, targets, self.stream)
+        self._port.submit(result, label, self._port.functions.get(function, label), arguments, self._retries, targets, self.stream)
         return result.launched()
 
     def map_async(

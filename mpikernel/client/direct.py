@@ -17,7 +17,7 @@ from mpikernel.client.state import Call
 from mpikernel.client.view import View, engine_ids, label_of
 from mpikernel.errors import UsageError
 from mpikernel.wire.messages import Clear, Execute, Keys, Message, Pull, Push
-from mpikernel.wire.payload import Frames, digest, dump
+from mpikernel.wire.payload import Frames, dump
 
 R = TypeVar("R", bound=AsyncResult)
 _cells = itertools.count(1)  # numbers executed sources, for tracebacks
@@ -39,10 +39,9 @@ class DirectView(View):
 
     def _apply(self, result: R, function: Callable[..., Any], label: str, arguments: Sequence[Frames]) -> R:
         """Submit one call for each engine, with arguments of its own."""
-        frames = dump(function, f"the function {label}")
-        name, port = digest(frames), self._port
+        pickled, port = self._port.functions.get(function, label), self._port
         port.command(
-            result, "apply", label, self._ids, lambda call, index: port.apply_message(call, frames, name, arguments[index], self.stream)
+            result, "apply", label, self._ids, lambda call, index: port.apply_message(call, pickled, arguments[index], self.stream)
         )
         return result.launched()
 

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from mpikernel.client.pickled import Pickled, PickledFunctions
 from mpikernel.client.reactor import REACTIONS, record_of
 from mpikernel.client.state import Call, ClientState, Collector
 from mpikernel.errors import ClosedError, NoWorldError
 from mpikernel.wire.loop import Loop
 from mpikernel.wire.messages import Apply, CancelCalls, CancelTasks, Message, Note, Submit
-from mpikernel.wire.payload import Frames, digest
+from mpikernel.wire.payload import Frames
 
 #: How long `cancel` waits to learn what became of its request (seconds).
 CANCEL_PATIENCE = 5.0
@@ -27,6 +28,7 @@ class Port:
         self.state = state
         self.loop = loop
         self.stream = stream  # whether engines' output is shown unless a view says otherwise
+        self.functions = PickledFunctions()
         self._on_an_engine = on_an_engine
         loop.host(state, REACTIONS)
 
@@ -61,12 +63,12 @@ class Port:
             out.send(state.controller, Note(tuple(record_of(state, call) for call in calls)))
         return calls
 
-    def apply_message(self, call: Call, function: Frames, name: bytes, arguments: Frames, stream: bool) -> tuple[Message, Frames]:
+    def apply_message(self, call: Call, function: Pickled, arguments: Frames, stream: bool) -> tuple[Message, Frames]:
         """The message of a direct call, with the function if the engine does not have it. Called under the loop's lock."""
-        known = self.state.knows(self.state.engines[call.engine], name)
-        carried = 0 if known else len(function)
-        frames = arguments if known else [*function, *arguments]
-        return Apply(call.id, self.state.rank, name, carried, call.label, 0, stream), frames
+        known = self.state.knows(self.state.engines[call.engine], function.digest)
+        carried = 0 if known else len(function.frames)
+        frames = arguments if known else [*function.frames, *arguments]
+        return Apply(call.id, self.state.rank, function.digest, carried, call.label, 0, stream), frames
 
     # tasks -------------------------------------------------------------------------------------------------------------
 
@@ -74,7 +76,7 @@ class Port:
         self,
         collector: Collector,
         label: str,
-        function: Frames,
+        function: Pickled,
         arguments: Sequence[Frames],
         retries: int,
         targets: tuple[int, ...],
@@ -83,15 +85,15 @@ class Port:
         """Queue one task for each of `arguments`."""
         self.check_open()
         state, out = self.state, self.loop.out
-        name, now = digest(function), time.time()
+        now = time.time()
         with self.loop.hold:
             calls = [state.new_call("task", label, -1, now, is_task=True) for _ in arguments]
             collector.expecting(calls)
             for call, frames in zip(calls, arguments, strict=True):
                 call.collector = collector
-                carried = 0 if state.knows(state.task, name) else len(function)
-                message = Submit(call.id, name, carried, label, retries, targets, now, stream)
-                out.send(state.task, message, [*function, *frames] if carried else frames)
+                carried = 0 if state.knows(state.task, function.digest) else len(function.frames)
+                message = Submit(call.id, function.digest, carried, label, retries, targets, now, stream)
+                out.send(state.task, message, [*function.frames, *frames] if carried else frames)
         return calls
 
     # waiting and cancelling --------------------------------------------------------------------------------------------

@@ -1,0 +1,94 @@
+"""Functions that were pickled before: calling one again and again need not pickle it again and again.
+
+A function of the script goes by value, with the globals it names, so it is the same pickle only while its code, defaults,
+closure and those globals are the same objects, and are of kinds that cannot change. Where that cannot be told it is pickled anew.
+"""
+
+from __future__ import annotations
+
+import types
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from mpikernel.wire.functions import capture
+from mpikernel.wire.payload import Frames, digest, dump
+
+#: Values of these types are what they are; a module or builtin is pickled by its name.
+CONSTANT = (int, float, complex, str, bytes, bool, type(None), types.ModuleType, types.BuiltinFunctionType)
+#: Functions that are remembered.
+CAPACITY = 256
+
+
+class Pickled(NamedTuple):
+    """A function as it travels. `made_of` holds the objects that the pickle was made of, so that their ids stay theirs."""
+
+    frames: Frames
+    digest: bytes
+    made_of: tuple[Any, ...] = ()
+
+
+class PickledFunctions:
+    """One client's memory of them."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[int, Pickled] = OrderedDict()  # by id; `made_of` keeps the function alive
+
+    def get(self, function: Callable[..., Any], label: str) -> Pickled:
+        """A function's frames, pickled now or before.
+
+        Raises:
+            SerializeError: it cannot be pickled; names it.
+        """
+        parts = tuple(_parts(function))
+        known = self._known.get(id(function))
+        if known is not None and parts and _same(parts, known.made_of):
+            self._known.move_to_end(id(function))
+            return known
+        frames = dump(function, f"the function {label}")
+        pickled = Pickled(frames, digest(frames), parts)
+        if parts:
+            self._known[id(function)] = pickled
+            if len(self._known) > CAPACITY:
+                self._known.popitem(last=False)
+        return pickled
+
+
+def _same(parts: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
+    return len(parts) == len(others) and all(part is other for part, other in zip(parts, others, strict=True))
+
+
+def _parts(function: Any) -> Iterator[Any]:
+    """The objects a function's pickle is made of, in a fixed order; nothing if any of them might change."""
+    found: list[Any] = []
+    yield from found if _collect(function, found, set()) else ()
+
+
+def _collect(value: Any, found: list[Any], seen: set[int]) -> bool:
+    """Add a value and what it is made of; False if it may change without becoming another object."""
+    if id(value) in seen:
+        return True
+    seen.add(id(value))
+    found.append(value)
+    if isinstance(value, CONSTANT):
+        return True
+    if type(value) is tuple:
+        return all(_collect(item, found, seen) for item in value)
+    if type(value) is not types.FunctionType:
+        return False
+    if value.__dict__ or value.__kwdefaults__:
+        return False
+    found.append(value.__code__)
+    cells = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
+    inner = [*(value.__defaults__ or ()), *cells]
+    if value.__globals__.get("__name__") == "__main__":
+        inner += capture(value).values()
+    return all(_collect(item, found, seen) for item in inner)
+
+
+def _filled(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018  # asking is the only way to know
+    except ValueError:
+        return False
+    return True
