@@ -39,7 +39,7 @@ def start_plain(world: World, n: int, source: str) -> Running:
 
 def test_a_plain_world_runs_to_its_end(world: World) -> None:
     finished = world.plain(3, "from mpi4py import MPI\nprint(MPI.COMM_WORLD.allreduce(1))")
-    assert finished.stdout.split() == ["3", "3", "3"]
+    assert finished.stdout.count("3") == 3  # not by lines: under MPICH two ranks may write into one
     assert (finished.exit_code, finished.shared_memory) == (0, ())
 
 
