@@ -62,7 +62,7 @@ def print_table(run: Run) -> None:
         digits = 4 if name == "acceleration" else 1 if unit.startswith("day") else 2
         note = f", {day_name(estimate)}" if unit.startswith("day") else ""
         table.add_row(meaning + note, f"{estimate:.{digits}f}", f"{low:.{digits}f} .. {high:.{digits}f}", unit)
-    Console().print(table)
+    Console(force_terminal=False, width=80).print(table)  # no escape codes: Open MPI shows a rank a terminal even where a log file is meant
 
 
 def write_hdf5(run: Run, path: Path) -> Path:
