@@ -44,7 +44,7 @@ def open_ledger(folder: Path, *, fresh_space: int = FRESH_SPACE) -> Ledger:
         make_folder(folder, fresh_space)
         lock = RunLock(folder)
         undo.callback(lock.release)
-        environment = lmdb.open(str(folder), map_size=FIRST_MAP, mode=0o644)
+        environment = lmdb.open(str(folder), map_size=FIRST_MAP)
         undo.callback(environment.close)
         _check(environment, folder)
         store = LmdbStore(folder, environment, lock)

@@ -33,7 +33,7 @@ class LedgerReader(Protocol):
 
 
 class Ledger(LedgerReader, Protocol):
-    """Keeps records. One thread uses it."""
+    """Keeps records. One thread at a time uses it."""
 
     @property
     def pending(self) -> int:

@@ -11,8 +11,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from subprocess import PIPE
+from subprocess import DEVNULL, PIPE
+from typing import Any
 
+import lmdb
 import pytest
 
 from mpikernel.errors import LedgerError
@@ -177,6 +179,47 @@ def one_run(folder: Path, number: int) -> None:
     assert ledger.begin_run(RUN) == number
     ledger.end_run(0, 2.0)
     ledger.close()
+
+
+READER = """
+import sys
+from pathlib import Path
+from mpikernel.ledger.lmdb import read_ledger
+
+reader = read_ledger(Path(sys.argv[1]))
+print("reading", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_reader_that_was_killed_does_not_make_the_file_grow_for_ever(tmp_path: Path) -> None:
+    one_run(tmp_path, 1)
+    with subprocess.Popen(
+        program(READER, tmp_path), env=environment(), stdin=PIPE, stdout=PIPE, text=True, start_new_session=True
+    ) as process:
+        assert said(process) == "reading"
+        process.kill()
+    ledger = open_ledger(tmp_path)
+    ledger.begin_run(RUN)
+    for _ in range(100):
+        ledger.write([record(1)])
+        ledger.commit()
+    ledger.close()
+    assert (tmp_path / "data.mdb").stat().st_size < 100_000
+
+
+def test_a_run_that_grows_its_ledger_while_a_reader_opens_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one_run(tmp_path, 1)
+    really_open = lmdb.open
+
+    def open_and_be_overtaken(*arguments: Any, **options: Any) -> lmdb.Environment:
+        opened = really_open(*arguments, **options)
+        subprocess.run(program(WRITER, tmp_path, 4000, 10), env=environment(), timeout=LIMIT, check=True, stdin=DEVNULL, stdout=DEVNULL)
+        return opened
+
+    monkeypatch.setattr(lmdb, "open", open_and_be_overtaken)
+    with closing(read_ledger(tmp_path)) as reader:
+        assert len(contents(reader)) == 40_000
 
 
 def test_a_file_that_may_not_grow_is_an_error_at_commit_and_costs_no_committed_record(tmp_path: Path) -> None:
