@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from pathlib import Path
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -13,7 +12,7 @@ LEVELS = ("debug", "info", "warning", "error")
 class Log:
     """Lines of at least `level`. The file is opened for each line: there are few, and a crash loses none."""
 
-    def __init__(self, level: str, path: Path | None = None) -> None:
+    def __init__(self, level: str, path: str | None = None) -> None:
         self._least = LEVELS.index(level)
         self._path = path
 

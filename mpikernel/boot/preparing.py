@@ -10,8 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import msgspec
-
+from mpikernel.boot.agreement import USAGE, Member, Outcome
 from mpikernel.config.arguments import parse
 from mpikernel.config.directory import ClusterDirectory
 from mpikernel.config.launch import Help, Launch
@@ -19,26 +18,6 @@ from mpikernel.errors import MpikernelError
 from mpikernel.ledger.promise import Ledger
 from mpikernel.ledger.records import Run
 from mpikernel.world.layout import Layout, arrange
-
-#: Exit code of a command line, configuration or launch that cannot work; nothing has been run.
-USAGE = 2
-
-
-class Member(msgspec.Struct, frozen=True, array_like=True):
-    """What a rank says of itself at boot."""
-
-    host: str
-    pid: int
-    version: str  # of mpikernel and its protocol
-
-
-class Outcome(msgspec.Struct, frozen=True, array_like=True):
-    """Either a launch and a layout, or a text to say (an error unless `code` is 0)."""
-
-    launch: Launch | None
-    layout: Layout | None
-    text: str = ""
-    code: int = 0
 
 
 class Prepared(NamedTuple):

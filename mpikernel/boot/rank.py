@@ -8,17 +8,15 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 import msgspec
 
 from mpikernel import __version__
-from mpikernel.boot.hosting import Rank, host_roles
+from mpikernel.boot.agreement import USAGE, Member, Outcome
+from mpikernel.boot.hosting import Rank
 from mpikernel.boot.log import Log
-from mpikernel.boot.preparing import USAGE, Member, Outcome, prepare
 from mpikernel.config.launcher import launcher_name, launcher_rank, launcher_size
 from mpikernel.errors import LaunchError, MpikernelError
 from mpikernel.interfaces.script.program import set_path
@@ -74,6 +72,8 @@ def _agree(comm: Intracomm, rank: int, argv: Sequence[str]) -> tuple[Outcome, Le
     check_same([member.version for member in members], "version of mpikernel")
     if rank != 0:
         return msgspec.msgpack.decode(broadcast(comm, None), type=Outcome), None, members
+    from mpikernel.boot.preparing import prepare  # here: configuration and ledger are rank 0's alone
+
     prepared = prepare(argv, members, library())
     broadcast(comm, msgspec.msgpack.encode(prepared.outcome))
     return prepared.outcome, prepared.ledger, members
@@ -97,9 +97,10 @@ def _live(comm: Intracomm, rank: int, outcome: Outcome, ledger: Ledger | None, m
     assert launch is not None
     assert layout is not None
     set_path(launch.program)
-    log = Log(launch.settings.log_level, Path(launch.settings.cluster_dir) / "log" / f"rank-{rank}.log")
+    log = Log(launch.settings.log_level, os.path.join(launch.settings.cluster_dir, "log", f"rank-{rank}.log"))
     comms = make_communicators(layout)
-    own = host_roles(launch, layout, comms, ledger, [member.host for member in members], log)
+    own = Rank(launch, ledger, layout, comms, [member.host for member in members])
+    own.move_in()
     if rank == 0:
         log.info(announcement(layout, members))
     own.loop.broken = lambda error: _abort(comm, rank, error)
@@ -128,6 +129,8 @@ def _leave(comm: Intracomm, own: Rank) -> None:
 
 def _abort(comm: Intracomm, rank: int, error: BaseException) -> NoReturn:
     """End the whole world because this rank cannot go on; the message names rank, host and reason."""
+    import traceback  # here: most worlds never need it
+
     trace = "".join(traceback.format_exception(error)) if not isinstance(error, MpikernelError) else f"{type(error).__name__}: {error}\n"
     code = getattr(error, "exit_code", BROKEN)
     os.write(2, f"mpikernel: error: rank {rank} on {os.uname().nodename} ends the world: {trace}".encode())

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import types
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from mpikernel.wire.functions import capture
-from mpikernel.wire.payload import Frames, digest, dump
+from mpikernel.wire.by_value import capture
+from mpikernel.wire.payload import Frame, Frames, dump
 
 #: Values of these types are what they are; a module or builtin is pickled by its name.
 CONSTANT = (int, float, complex, str, bytes, bool, type(None), types.ModuleType, types.BuiltinFunctionType)
@@ -52,6 +53,14 @@ class PickledFunctions:
             if len(self._known) > CAPACITY:
                 self._known.popitem(last=False)
         return pickled
+
+
+def digest(frames: Sequence[Frame]) -> bytes:
+    """A name for frames by their content."""
+    state = blake2b(digest_size=16)
+    for frame in frames:
+        state.update(frame)
+    return state.digest()
 
 
 def _same(parts: tuple[Any, ...], others: tuple[Any, ...]) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.failure import rebuild
@@ -67,8 +68,7 @@ class Call:
         return self.error
 
 
-@dataclass(slots=True)
-class ClientState:
+class ClientState(Struct, eq=False):
     rank: int
     controller: int
     task: int

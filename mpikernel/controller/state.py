@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from mpikernel.ledger.promise import Ledger
 
 
-@dataclass(slots=True)
-class ControllerState:
+class ControllerState(Struct, eq=False):
     size: int
     ledger: Ledger
     commit_interval: float  # seconds between group commits

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import linecache
 from collections import deque
 from collections.abc import Sequence
 from types import ModuleType
@@ -56,6 +54,8 @@ class Namespace:
 
     def execute(self, code: str, filename: str) -> Any:
         """Run source code; the value of a last expression is returned and kept as `_`."""
+        import ast  # here, as linecache below: engines start without them
+
         self._remember(code, filename)
         tree = ast.parse(code, filename)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
@@ -71,6 +71,8 @@ class Namespace:
         """Let tracebacks show the source, as they would for a file."""
         if not filename.startswith("<"):
             return
+        import linecache
+
         linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
         self._sources.append(filename)
         if len(self._sources) > SOURCES:

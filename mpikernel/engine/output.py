@@ -10,7 +10,6 @@ import io
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TextIO
 
 #: Of each stream of one call, this much is kept (bytes): half from its beginning, half from its end. The log has it all.
@@ -20,7 +19,7 @@ LIMIT = 1 << 20
 class Stream:
     """One descriptor and the Python stream on top of it."""
 
-    def __init__(self, descriptor: int, name: str, path: Path) -> None:
+    def __init__(self, descriptor: int, name: str, path: str) -> None:
         self.name = name
         self._descriptor = descriptor
         self._path = path
@@ -76,10 +75,13 @@ class Stream:
 class Output:
     """Both streams of an engine. `always` is for a process that is nothing but an engine; else only calls are redirected."""
 
-    def __init__(self, folder: Path, engine: int, always: bool) -> None:
-        self.streams = (Stream(1, "stdout", folder / f"engine-{engine}.out"), Stream(2, "stderr", folder / f"engine-{engine}.err"))
+    def __init__(self, folder: str, engine: int, always: bool) -> None:
+        self.streams = (
+            Stream(1, "stdout", os.path.join(folder, f"engine-{engine}.out")),
+            Stream(2, "stderr", os.path.join(folder, f"engine-{engine}.err")),
+        )
         self._always = always
-        self._flush_c = _flush_of_c()
+        self._flush_c: Callable[[], object] | None = None  # made when the first call ends: ctypes takes a while to import
 
     def open(self) -> None:
         if self._always:
@@ -94,6 +96,7 @@ class Output:
 
     def end(self) -> tuple[str, str]:
         """The call ended: what it wrote to stdout and stderr."""
+        self._flush_c = self._flush_c or _flush_of_c()
         self._flush_c()
         if not self._always:
             self.close()
@@ -111,7 +114,7 @@ class Output:
 
 def _flush_of_c() -> Callable[[], object]:
     """C's fflush(NULL), called with the GIL held: it is quick, and handing the GIL over is not."""
-    import ctypes  # here: only engines need it
+    import ctypes  # here: see Output
 
     flush = ctypes.PyDLL(None).fflush
     flush.argtypes = [ctypes.c_void_p]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.messages import Apply, Clear, Execute, Keys, Pull, Push
@@ -14,16 +15,14 @@ from mpikernel.wire.mirror import Kept
 Command = Apply | Execute | Push | Pull | Keys | Clear
 
 
-@dataclass(slots=True)
-class Function:
+class Function(Struct, eq=False):
     """A function as it came; rebuilt when it is first called, in the main thread, because that may run user code."""
 
     frames: Sequence[Frame]
     loaded: tuple[Any, dict[str, Any]] | None = None  # the callable, and what it captured
 
 
-@dataclass(slots=True)
-class Job:
+class Job(Struct, eq=False):
     """A call that has not ended."""
 
     command: Command
@@ -41,8 +40,7 @@ class Job:
         return isinstance(self.command, Apply) and self.command.attempt > 0
 
 
-@dataclass(slots=True)
-class EngineState:
+class EngineState(Struct, eq=False):
     id: int
     rank: int
     host: str

@@ -5,15 +5,14 @@ Twin functions: `describe` on the engine, `rebuild` at the client.
 
 from __future__ import annotations
 
-import traceback
+import os.path
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 
 from mpikernel.errors import RemoteError, RemoteTraceback, SerializeError
 from mpikernel.wire.payload import Frame, Frames, dump, load
 
-PACKAGE = str(Path(__file__).resolve().parent.parent)
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def one_line(error: BaseException) -> str:
@@ -32,6 +31,8 @@ def text_of(error: BaseException) -> str:
 
 def describe(error: BaseException, place: str) -> Frames:
     """The frames of an exception that user code raised; `place` heads its traceback (engine, rank, host, function)."""
+    import traceback  # here: engines start without it
+
     text = f"{place}\n{''.join(traceback.format_exception(type(error), error, users_part(error.__traceback__)))}"
     try:
         original: list[bytes] | None = [bytes(frame) for frame in dump(error, "the exception")] if isinstance(error, Exception) else None

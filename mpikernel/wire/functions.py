@@ -1,4 +1,4 @@
-"""How functions of the user's program travel, and what their global names mean where they arrive.
+"""How functions of the user's program are rebuilt, and what their global names mean where they arrive (pickling: by_value.py).
 
 A function of the script (of `__main__`) goes by value: its code, closure, defaults, and the globals that it names. On an
 engine those captured globals lie *under* the engine's namespace: a name is looked up first in what was pushed, scattered
@@ -9,23 +9,15 @@ namespace. Everywhere else such a function gets a private namespace of its own. 
 from __future__ import annotations
 
 import builtins
-import dis
 import pickle
-import sys
-from collections.abc import Callable
-from functools import lru_cache
 from types import CellType, CodeType, FunctionType
 from typing import Any
-
-import cloudpickle
 
 from mpikernel.errors import SerializeError
 
 HERE = __name__
 #: Under this key an engine's namespace keeps what the functions it received have captured.
 UNDERLAY = "__builtins__"
-
-GLOBAL_OPS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"})
 
 
 class Reference:
@@ -59,48 +51,6 @@ class KeptThere:
 
     def __repr__(self) -> str:
         return f"<on the engine, as _: {self.text}>"
-
-
-class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
-    """cloudpickle, but the script's functions carry what they need to be rebuilt on top of a namespace."""
-
-    def __init__(self, file: Any, buffer_callback: Callable[[pickle.PickleBuffer], object]) -> None:
-        super().__init__(file, protocol=5, buffer_callback=buffer_callback)
-        self._bases: dict[int, dict[str, Any]] = {}
-
-    def reducer_override(self, obj: Any) -> Any:
-        if type(obj) is FunctionType and obj.__globals__.get("__name__") == "__main__":
-            return self._reduce_function(obj)
-        return super().reducer_override(obj)
-
-    def _reduce_function(self, function: FunctionType) -> tuple[Any, ...]:
-        base = self._bases.setdefault(id(function.__globals__), {"__name__": "__main__"})
-        cells = function.__closure__ or ()
-        state = {
-            "captured": capture(function),
-            "cells": [_contents(cell) for cell in cells],
-            "dict": function.__dict__,
-            "own": {name: getattr(function, name) for name in _OWN},
-        }
-        return make_function, (base, function.__code__, function.__name__, len(cells)), state, None, None, fill_function
-
-
-_OWN = ("__defaults__", "__kwdefaults__", "__qualname__", "__module__", "__doc__", "__annotations__")
-
-
-def capture(function: FunctionType) -> dict[str, Any]:
-    """The globals that a function, or code nested in it, names: from its namespace, else from what it captured itself."""
-    space, under = function.__globals__, function.__builtins__  # type: ignore[attr-defined]  # typeshed lacks it
-    names = global_names(function.__code__)
-    found = {name: under[name] for name in names if name in under and under[name] is not vars(builtins).get(name, under)}
-    return found | {name: space[name] for name in names if name in space and not name.startswith("__")}
-
-
-@lru_cache(maxsize=1024)
-def global_names(code: CodeType) -> frozenset[str]:
-    """Names that code, or code nested in it, looks up among the globals."""
-    own = {step.argval for step in dis.get_instructions(code) if step.opname in GLOBAL_OPS}
-    return frozenset(own).union(*(global_names(inner) for inner in code.co_consts if isinstance(inner, CodeType)))
 
 
 def make_function(base: dict[str, Any], code: CodeType, name: str, cells: int) -> FunctionType:
@@ -160,19 +110,6 @@ class HomeUnpickler(pickle.Unpickler):
             raise NameError(f"Reference({name!r}) cannot be resolved on this engine: {type(error).__name__}: {error}") from None
 
 
-def _contents(cell: CellType) -> tuple[Any, ...]:
-    """What a cell holds, as a tuple of one; a cell that is still empty holds nothing."""
-    try:
-        return (cell.cell_contents,)
-    except ValueError:
-        return ()
-
-
 def explain(error: BaseException, what: str) -> SerializeError:
     """An error that names the thing which could not be pickled or rebuilt."""
     return SerializeError(f"{what}: {type(error).__name__}: {error}")
-
-
-def script_module() -> dict[str, Any]:
-    """The namespace of this process's `__main__`."""
-    return vars(sys.modules["__main__"])

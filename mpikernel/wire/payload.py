@@ -9,11 +9,10 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Any
 
 from mpikernel.errors import SerializeError
-from mpikernel.wire.functions import HERE, ByValuePickler, HomeUnpickler, explain
+from mpikernel.wire.functions import HERE, HomeUnpickler, explain
 
 Frame = bytes | bytearray | memoryview
 Frames = list[Frame]
@@ -42,6 +41,8 @@ def dump(obj: Any, what: str = "object") -> Frames:
 
 
 def _dump_by_value(obj: Any, what: str) -> Frames:
+    from mpikernel.wire.by_value import ByValuePickler  # here: see there
+
     buffers: list[pickle.PickleBuffer] = []
     file = io.BytesIO()
     try:
@@ -78,14 +79,6 @@ def load_function(frames: Sequence[Frame], home: dict[str, Any], what: str) -> t
         raise explain(error, f"the function {what} cannot be found or rebuilt on the engine") from error
 
 
-def digest(frames: Sequence[Frame]) -> bytes:
-    """A name for frames by their content."""
-    state = blake2b(digest_size=16)
-    for frame in frames:
-        state.update(frame)
-    return state.digest()
-
-
 def size(frames: Sequence[Frame]) -> int:
     """Bytes in all frames."""
     return sum(map(len, frames))
@@ -120,4 +113,4 @@ def _short(obj: Any) -> str:
     return f"{type(obj).__name__} {text if len(text) <= 80 else text[:77] + '...'}"
 
 
-__all__ = ["Frame", "Frames", "SerializeError", "digest", "dump", "load", "load_function", "size"]
+__all__ = ["Frame", "Frames", "SerializeError", "dump", "load", "load_function", "size"]

@@ -7,7 +7,6 @@ import os
 import runpy
 import sys
 import threading
-import traceback
 from types import ModuleType, TracebackType
 
 from mpikernel.config.launch import Program
@@ -85,6 +84,8 @@ def _tell(error: BaseException) -> None:
 
 def tell_interrupt(reason: str) -> None:
     """Say where the script was when the world's end interrupted it."""
+    import traceback  # here: only a world that is interrupted needs it
+
     trace = users_part(sys.exc_info()[2])
     where = traceback.extract_tb(trace)[-1:] if trace else []
     place = f" at {where[0].filename}:{where[0].lineno}" if where else ""

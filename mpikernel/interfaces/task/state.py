@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.messages import Submit
@@ -14,8 +15,7 @@ from mpikernel.wire.mirror import Kept, Sent
 AHEAD = 1
 
 
-@dataclass(slots=True, eq=False)
-class Task:
+class Task(Struct, eq=False):
     """A task that has not ended. Its frames are opaque; they are passed on as they came."""
 
     submit: Submit
@@ -26,8 +26,7 @@ class Task:
     engine: int = -1  # that has it; -1 while it waits
 
 
-@dataclass(slots=True)
-class Seat:
+class Seat(Struct, eq=False):
     """One engine as the task interface sees it."""
 
     rank: int
@@ -36,8 +35,7 @@ class Seat:
     sent: Sent = field(default_factory=Sent)  # functions it has been sent
 
 
-@dataclass(slots=True)
-class TaskState:
+class TaskState(Struct, eq=False):
     controller: int
     seats: list[Seat]  # by engine id
     waiting: deque[Task] = field(default_factory=deque)

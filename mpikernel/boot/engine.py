@@ -1,0 +1,41 @@
+"""An engine moves in: its namespace, what user code finds in mpikernel.engine, its output files, and its service."""
+
+from __future__ import annotations
+
+import os
+
+from mpikernel import engine
+from mpikernel.boot.hosting import Rank
+from mpikernel.engine.output import Output
+from mpikernel.engine.runner import Runner, become_main
+from mpikernel.engine.service import host_engine, serve, serve_pending
+from mpikernel.engine.state import EngineState
+from mpikernel.world.communicators import show_engines_alone
+
+
+def host(rank: Rank) -> None:
+    number = rank.layout.engines.index(rank.rank)
+    alone = len(rank.roles) == 1
+    place = {"rank": rank.rank, "host": rank.hosts[rank.rank], "pid": os.getpid()}
+    engine.introduce(id=number, size=len(rank.layout.engines), comm=rank.comms.engines, properties=place)
+    output = Output(_log_folder(rank), number, always=alone)
+    runner = Runner(EngineState(number, rank.rank, rank.hosts[rank.rank]), rank.loop, output)
+    host_engine(rank.loop, runner)
+    rank.user_code.append(lambda: runner.in_user_code)
+    rank.at_goodbye.append(output.close)
+    if rank.settings.comm_world == "engines":
+        show_engines_alone(rank.comms)
+    if alone:
+        become_main(runner.namespace)
+        output.open()
+        rank.main = lambda: serve(rank.loop, runner)
+    else:
+        rank.in_call = lambda: runner.in_this_thread
+        rank.loop.guest = lambda: serve_pending(runner)
+
+
+def _log_folder(rank: Rank) -> str:
+    """Made here too: a host may not see the controller's file system."""
+    folder = os.path.join(rank.settings.cluster_dir, "log")
+    os.makedirs(folder, exist_ok=True)
+    return folder

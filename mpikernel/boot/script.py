@@ -1,0 +1,55 @@
+"""The script interface moves in: it runs the user's program, with a port open for its clients."""
+
+from __future__ import annotations
+
+from mpikernel.boot.hosting import Rank
+from mpikernel.client.here import close_port, open_port
+from mpikernel.client.port import Port
+from mpikernel.client.state import ClientState
+from mpikernel.config.launch import Program
+from mpikernel.interfaces.script.program import run_program, tell_interrupt
+from mpikernel.wire.messages import ScriptEnded
+
+#: Exit code of a script that was interrupted although nobody sent a signal: it raised KeyboardInterrupt itself.
+INTERRUPTED = 130
+SIGNAL_BASE = 128
+
+
+class Script:
+    """The user's program on this rank. `inside` tells whether the main thread is in it."""
+
+    def __init__(self, rank: Rank, program: Program) -> None:
+        self.inside = False
+        self._rank = rank
+        self._program = program
+
+    def play(self) -> None:
+        """Run it, tell the controller how it ended, and wait until the world stops."""
+        rank = self._rank
+        code = self._run()
+        with rank.loop.hold:
+            rank.loop.out.send(rank.layout.controller, ScriptEnded(code))
+        rank.wait_for("stop", lambda: rank.loop.stop)
+
+    def _run(self) -> int:
+        loop, signals = self._rank.loop, self._rank.signals
+        try:
+            self.inside = True
+            code = run_program(self._program)
+            self.inside = False
+            return code
+        except KeyboardInterrupt as interrupt:
+            self.inside = False
+            tell_interrupt(loop.stop.reason if loop.stop else str(interrupt) or "KeyboardInterrupt")
+            return SIGNAL_BASE + signals.first if signals.first else INTERRUPTED
+        finally:
+            close_port()
+
+
+def host(rank: Rank) -> None:
+    layout, loop = rank.layout, rank.loop
+    state = ClientState(rank.rank, layout.controller, layout.task, layout.engines, tuple(rank.hosts), loop.afterwards)
+    open_port(Port(state, loop, rank.settings.stream, lambda: rank.in_call()))
+    script = Script(rank, rank.program)
+    rank.user_code.append(lambda: script.inside)
+    rank.main = script.play

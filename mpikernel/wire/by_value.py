@@ -1,0 +1,70 @@
+"""Pickles what plain pickle cannot name: functions and classes of the script, by value (rebuilding: functions.py).
+
+A module of its own because cloudpickle takes 20 ms to import, which an engine that only receives need not spend to start.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import pickle
+from collections.abc import Callable
+from functools import lru_cache
+from types import CellType, CodeType, FunctionType
+from typing import Any
+
+import cloudpickle
+
+from mpikernel.wire.functions import fill_function, make_function
+
+GLOBAL_OPS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"})
+
+
+class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
+    """cloudpickle, but the script's functions carry what they need to be rebuilt on top of a namespace."""
+
+    def __init__(self, file: Any, buffer_callback: Callable[[pickle.PickleBuffer], object]) -> None:
+        super().__init__(file, protocol=5, buffer_callback=buffer_callback)
+        self._bases: dict[int, dict[str, Any]] = {}
+
+    def reducer_override(self, obj: Any) -> Any:
+        if type(obj) is FunctionType and obj.__globals__.get("__name__") == "__main__":
+            return self._reduce_function(obj)
+        return super().reducer_override(obj)
+
+    def _reduce_function(self, function: FunctionType) -> tuple[Any, ...]:
+        base = self._bases.setdefault(id(function.__globals__), {"__name__": "__main__"})
+        cells = function.__closure__ or ()
+        state = {
+            "captured": capture(function),
+            "cells": [_contents(cell) for cell in cells],
+            "dict": function.__dict__,
+            "own": {name: getattr(function, name) for name in _OWN},
+        }
+        return make_function, (base, function.__code__, function.__name__, len(cells)), state, None, None, fill_function
+
+
+_OWN = ("__defaults__", "__kwdefaults__", "__qualname__", "__module__", "__doc__", "__annotations__")
+
+
+def capture(function: FunctionType) -> dict[str, Any]:
+    """The globals that a function, or code nested in it, names: from its namespace, else from what it captured itself."""
+    space, under = function.__globals__, function.__builtins__  # type: ignore[attr-defined]  # typeshed lacks it
+    names = global_names(function.__code__)
+    found = {name: under[name] for name in names if name in under and under[name] is not vars(builtins).get(name, under)}
+    return found | {name: space[name] for name in names if name in space and not name.startswith("__")}
+
+
+@lru_cache(maxsize=1024)
+def global_names(code: CodeType) -> frozenset[str]:
+    """Names that code, or code nested in it, looks up among the globals."""
+    own = {step.argval for step in dis.get_instructions(code) if step.opname in GLOBAL_OPS}
+    return frozenset(own).union(*(global_names(inner) for inner in code.co_consts if isinstance(inner, CodeType)))
+
+
+def _contents(cell: CellType) -> tuple[Any, ...]:
+    """What a cell holds, as a tuple of one; a cell that is still empty holds nothing."""
+    try:
+        return (cell.cell_contents,)
+    except ValueError:
+        return ()
