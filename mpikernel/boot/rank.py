@@ -36,6 +36,7 @@ from mpikernel.world.layout import Layout
 
 #: Exit code when mpikernel itself fails (EX_SOFTWARE).
 BROKEN = 70
+_aborting = threading.Lock()
 #: Seconds after which a process that cannot end by itself (a thread of the user's that never ends) is ended.
 EXIT_PATIENCE = 2.0
 
@@ -130,6 +131,9 @@ def _leave(comm: Intracomm, own: Rank) -> None:
 def _abort(comm: Intracomm, rank: int, error: BaseException) -> NoReturn:
     """End the whole world because this rank cannot go on; the message names rank, host and reason."""
     import traceback  # here: most worlds never need it
+
+    if not _aborting.acquire(blocking=False):  # another thread of this process is at it
+        threading.Event().wait()
 
     trace = "".join(traceback.format_exception(error)) if not isinstance(error, MpikernelError) else f"{type(error).__name__}: {error}\n"
     code = getattr(error, "exit_code", BROKEN)

@@ -19,7 +19,8 @@ SIGNAL_BASE = 128
 
 def on_note(state: ControllerState, out: Outbox, arrival: Arrival, now: float) -> None:
     assert isinstance(arrival.message, Note)
-    state.ledger.write(arrival.message.records)
+    if not state.left:  # else the run is closed, and what it cut short stays unfinished in it
+        state.ledger.write(arrival.message.records)
 
 
 def on_script_ended(state: ControllerState, out: Outbox, arrival: Arrival, now: float) -> None:

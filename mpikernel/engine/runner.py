@@ -55,6 +55,8 @@ class Runner:
         with self._loop.hold:
             self.stream(self._loop.out, done.completed)
             self.state.running = None
+            if error and self._loop.stop is not None:
+                return False  # the world's end cut it short: that is no error of its own, it is unfinished
             report(self._loop.out, job, done, frames)
         self._loop.nudge()
         return True

@@ -50,7 +50,6 @@ def open_ledger(folder: Path, *, fresh_space: int = FRESH_SPACE) -> Ledger:
         store = LmdbStore(folder, environment, lock)
         store.commit([(codec.FORMAT_KEY, b"%d" % FORMAT), (codec.WRITER_KEY, str(this_process()).encode())])
         sync_folder(folder)
-        environment.reader_check()  # readers that were killed hold pages
         undo.pop_all()
     return StoredLedger(store)
 
@@ -93,7 +92,7 @@ class LmdbStore:
                 try:
                     return self._put(rows)
                 except lmdb.MapFullError:
-                    self._grow()
+                    self._make_room()
 
     def close(self) -> None:
         if self._lock is not None:
@@ -112,12 +111,14 @@ class LmdbStore:
             cursor.putmulti(rows[:known])
             cursor.putmulti(rows[known:], append=True)
 
-    def _grow(self) -> None:
-        """Double the map. Where the system refuses, LMDB has lost its old map too and must not be used again."""
+    def _make_room(self) -> None:
+        """Free the pages that killed readers still hold; if there were none, double the map."""
+        if self._environment.reader_check():
+            return
         try:
             self._environment.set_mapsize(2 * self._environment.info()["map_size"])
         except lmdb.Error:
-            self._environment.close()
+            self._environment.close()  # LMDB has lost the old map too and must not be used again
             raise
 
 

@@ -1,0 +1,93 @@
+"""Starts worlds and other MPI programs, each under a time limit, and sees to it that nothing of them is left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from mpikernel.cluster.batch import slots
+from mpikernel.cluster.ending import LINGER
+from mpikernel.cluster.guard import guarded
+from mpikernel.cluster.mpi import Mpiexec
+from mpikernel.cluster.processes import MARK_VARIABLE, members, new_mark, remove, shared_memory, sweep
+from mpikernel.errors import LaunchError
+
+#: Seconds for one mpiexec. A full bench takes one or two minutes on two cores; whoever gets here hangs.
+LIMIT = 900.0
+
+T = TypeVar("T")
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """A program that ran well."""
+
+    stdout: str
+    begun: float  # seconds since the epoch, as `ended`
+    ended: float
+
+    def read(self, kind: type[T]) -> T:
+        """The last line of what it printed, as what it means."""
+        try:
+            return msgspec.json.decode(self.stdout.rstrip().rpartition("\n")[2], type=kind)
+        except msgspec.MsgspecError as error:
+            raise LaunchError(f"the bench printed no figures but {self.stdout!r}: {error}") from error
+
+
+class Starter:
+    """Starts programs of this Python under one mpiexec. Blocks until they have ended."""
+
+    def __init__(self, mpiexec: Mpiexec, environ: Mapping[str, str]) -> None:
+        self._mpiexec = mpiexec
+        self._environ = environ
+
+    def world(self, ranks: int, program: tuple[str, ...]) -> Ended:
+        """Run a program as the script of a world, whose ledger lies where users have theirs: in a folder in the working directory."""
+        try:
+            folder = tempfile.TemporaryDirectory(prefix=".mpikernel-bench-", dir=os.getcwd())
+        except OSError as error:
+            raise LaunchError(f"no folder for a ledger can be made in {os.getcwd()}: {error.strerror}; go where you may write") from None
+        with folder as path:
+            return self.plain(ranks, ("-m", "mpikernel", f"--cluster-dir={path}", "--comm-world=world", "--log-level=warning", *program))
+
+    def plain(self, ranks: int, program: tuple[str, ...]) -> Ended:
+        """Run `python *program` on so many ranks.
+
+        Raises:
+            LaunchError: it could not be started, did not end in time, or ended with an error (which it has told on stderr).
+        """
+        command = self._mpiexec.command(ranks, (sys.executable, *program), slots(self._environ), root=os.geteuid() == 0)
+        mark = new_mark()
+        with guarded(lambda: _end(mark)):
+            try:
+                return _run(command, {**self._environ, MARK_VARIABLE: mark})
+            finally:
+                _end(mark)
+
+
+def _run(command: tuple[str, ...], environ: Mapping[str, str]) -> Ended:
+    begun = time.time()
+    try:
+        run = subprocess.run(
+            command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=LIMIT, start_new_session=True
+        )
+    except OSError as error:
+        raise LaunchError(f"{command[0]} cannot be started: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise LaunchError(f"{' '.join(command)} was not over after {LIMIT:.0f} s") from None
+    if run.returncode != 0:
+        raise LaunchError(f"{' '.join(command)} ended with exit code {run.returncode}")
+    return Ended(run.stdout, begun, time.time())
+
+
+def _end(mark: str) -> None:
+    """Kill what is left of a program, also where ranks have left the session of their mpiexec."""
+    memory = shared_memory(members(mark))
+    sweep(mark, LINGER)
+    remove(memory)
