@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +17,8 @@ RECORD = EXAMPLES / "data" / "mauna_loa_co2_weekly.csv"
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[ModuleType]:
-    sys.path.insert(0, str(EXAMPLES))
-    import co2_model  # here: the folder of a script is on sys.path only while the script runs
-
-    yield co2_model
+    sys.path.insert(0, str(EXAMPLES))  # as it is while a script of that folder runs
+    yield importlib.import_module("co2_model")
     sys.path.remove(str(EXAMPLES))
 
 
