@@ -7,11 +7,9 @@ chunk, so that LMDB can use its pages again and its map can grow. Only this modu
 from __future__ import annotations
 
 import os
-from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice, takewhile
-from operator import itemgetter
 from pathlib import Path
 
 import lmdb
@@ -106,10 +104,7 @@ class LmdbStore:
 
     def _put(self, rows: list[Row]) -> None:
         with self._environment.begin(write=True) as transaction, transaction.cursor() as cursor:
-            last = cursor.key() if cursor.last() else b""
-            known = bisect_right(rows, last, key=itemgetter(0))  # from there on rows are new, and appending fills pages to the brim
-            cursor.putmulti(rows[:known])
-            cursor.putmulti(rows[known:], append=True)
+            cursor.putmulti(rows)  # new keys in their order fill pages to the brim, as MDB_APPEND would (measured: the same size and time)
 
     def _make_room(self) -> None:
         """Free the pages that killed readers still hold; if there were none, double the map."""
@@ -159,7 +154,9 @@ def _takes_part(folder: Path, holder: Holder | None) -> bool:
     if holder and holder.host != this_process().host:
         raise LedgerError(f"the ledger in {folder} is being written by {holder}; read it on that host, or when the run has ended")
     if holder and not possible:
-        raise LedgerError(f"the ledger in {folder} is being written by {holder}; until then only who may write {table} can read it")
+        raise LedgerError(
+            f"the ledger in {folder} is being written by {holder}; until that has ended only who may write {table} can read it"
+        )
     return possible
 
 

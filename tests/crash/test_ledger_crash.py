@@ -18,6 +18,7 @@ import lmdb
 import pytest
 
 from mpikernel.errors import LedgerError
+from mpikernel.ledger import lmdb as ledger_lmdb
 from mpikernel.ledger.lmdb import open_ledger, read_ledger
 from mpikernel.ledger.lock import find_holder
 from mpikernel.testing.ledger import RUN, contents, record
@@ -92,9 +93,9 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def writing(folder: Path, batch: int, commits: int) -> Iterator[subprocess.Popen[str]]:
-    """A process that says how many records it has committed after each commit; killed in the end."""
-    command = program(WRITER, folder, batch, commits)
+def running(source: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A program that can be talked with; killed in the end."""
+    command = program(source, *arguments)
     with subprocess.Popen(command, text=True, env=environment(), start_new_session=True, stdin=PIPE, stdout=PIPE) as process:
         try:
             yield process
@@ -118,7 +119,7 @@ def kill_and_hear(process: subprocess.Popen[str]) -> list[int]:
 
 @pytest.mark.parametrize(("batch", "heard"), [(1, 1), (1, 40), (7, 9), (500, 3), (4000, 2), (4000, 11)])
 def test_every_committed_record_survives_a_kill(tmp_path: Path, batch: int, heard: int) -> None:
-    with writing(tmp_path, batch, commits=1_000_000) as process:
+    with running(WRITER, tmp_path, batch, 1_000_000) as process:
         committed = [int(said(process)) for _ in range(heard)][-1]
         committed = max([committed, *kill_and_hear(process)])
     with closing(read_ledger(tmp_path)) as reader:
@@ -130,7 +131,7 @@ def test_every_committed_record_survives_a_kill(tmp_path: Path, batch: int, hear
 
 
 def test_history_tells_what_a_killed_run_did_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    with writing(tmp_path / "ledger", batch=10, commits=1_000_000) as process:
+    with running(WRITER, tmp_path / "ledger", 10, 1_000_000) as process:
         said(process)
         kill_and_hear(process)
     code = "from mpikernel.cli.history import history; history()"
@@ -144,7 +145,7 @@ def test_history_tells_what_a_killed_run_did_and_the_next_run_goes_on(tmp_path: 
 
 
 def test_a_live_run_is_read_beside_its_writer(tmp_path: Path) -> None:
-    with writing(tmp_path, batch=100, commits=50) as process:
+    with running(WRITER, tmp_path, 100, 50) as process:
         first = int(said(process))
         with closing(read_ledger(tmp_path)) as reader:
             assert reader.live()
@@ -164,13 +165,10 @@ def test_a_live_run_is_read_beside_its_writer(tmp_path: Path) -> None:
 
 def test_who_looks_whether_a_run_is_live_keeps_no_run_from_starting(tmp_path: Path) -> None:
     open_ledger(tmp_path).close()
-    with subprocess.Popen(program(LOOKER, tmp_path), env=environment(), stdout=PIPE, text=True, start_new_session=True) as process:
-        try:
-            assert said(process) == "looking"
-            for number in range(1, 60):
-                one_run(tmp_path, number)
-        finally:
-            process.kill()
+    with running(LOOKER, tmp_path) as process:
+        assert said(process) == "looking"
+        for number in range(1, 60):
+            one_run(tmp_path, number)
     assert find_holder(tmp_path) is None
 
 
@@ -192,22 +190,24 @@ sys.stdin.read()
 """
 
 
+@pytest.fixture
+def _small_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_lmdb, "FIRST_MAP", 1 << 18)
+
+
+@pytest.mark.usefixtures("_small_map")
 def test_a_reader_that_was_killed_does_not_make_the_file_grow_for_ever(tmp_path: Path) -> None:
-    one_run(tmp_path, 1)
-    with subprocess.Popen(
-        program(READER, tmp_path), env=environment(), stdin=PIPE, stdout=PIPE, text=True, start_new_session=True
-    ) as process:
-        assert said(process) == "reading"
-        process.kill()
-    ledger = open_ledger(tmp_path)
-    ledger.begin_run(RUN)
-    for _ in range(100):
-        ledger.write([record(1)])
-        ledger.commit()
-    ledger.close()
-    assert (tmp_path / "data.mdb").stat().st_size < 100_000
+    with closing(open_ledger(tmp_path)) as ledger:
+        ledger.begin_run(RUN)
+        with running(READER, tmp_path) as process:
+            assert said(process) == "reading"
+        for _ in range(300):
+            ledger.write([record(1)])
+            ledger.commit()
+        assert (tmp_path / "data.mdb").stat().st_size <= 1 << 18
 
 
+@pytest.mark.usefixtures("_small_map")
 def test_a_run_that_grows_its_ledger_while_a_reader_opens_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one_run(tmp_path, 1)
     really_open = lmdb.open

@@ -207,6 +207,16 @@ def test_a_run_on_another_host_is_not_read_over_the_network(tmp_path: Path) -> N
     read_ledger(copy).close()
 
 
+def test_a_live_run_is_not_read_by_who_cannot_tell_its_writer(tmp_path: Path) -> None:
+    one_run(tmp_path)
+    lock = RunLock(tmp_path)
+    (tmp_path / "lock.mdb").unlink()  # as if it could not be written
+    text = reading_refusal(tmp_path)
+    assert f"is being written by process {os.getpid()} on {socket.gethostname()}" in text
+    assert f"only who may write {tmp_path / 'lock.mdb'} can read it" in text
+    lock.release()
+
+
 def test_a_commit_that_fails_keeps_what_is_pending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = open_ledger(tmp_path)
     ledger.begin_run(RUN)
