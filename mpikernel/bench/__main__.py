@@ -13,11 +13,13 @@ from mpikernel.bench.measuring import FULL, QUICK
 from mpikernel.bench.report import as_json, as_table
 from mpikernel.bench.starting import Starter
 from mpikernel.cluster.mpi import find_mpiexec
+from mpikernel.config.launcher import launcher_size
 from mpikernel.errors import MpikernelError, UsageError
 
 RANKS = 7  # controller, script, task interface and four engines
 #: Exit code when nothing could be measured.
 REFUSED = 2
+INTERRUPTED = 130
 
 
 def main(argv: Sequence[str]) -> int:
@@ -25,8 +27,7 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     bench: Bench = options.bench
     try:
-        if options.ranks < 2:
-            raise UsageError(f"-n {options.ranks} leaves raw mpi4py nobody to talk to: a bench needs 2 ranks or more")
+        _check(options.ranks)
         starter = Starter(find_mpiexec(os.environ, options.mpiexec), os.environ)
         print(f"{bench.name} on {options.ranks} ranks ...", file=sys.stderr, flush=True)
         report = bench.run(starter, options.ranks, QUICK if options.quick else FULL)
@@ -36,7 +37,17 @@ def main(argv: Sequence[str]) -> int:
     except MpikernelError as error:
         print(f"mpikernel.bench: {error}", file=sys.stderr)
         return REFUSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 0
+
+
+def _check(ranks: int) -> None:
+    if ranks < 2:
+        raise UsageError(f"-n {ranks} leaves raw mpi4py nobody to talk to: a bench needs 2 ranks or more")
+    started = launcher_size(os.environ)
+    if started is not None and started[0] > 1:
+        raise UsageError(f"this is one of {started[0]} ranks ({started[1]}), but a bench is one plain process, which starts mpiexec itself")
 
 
 def _parser() -> argparse.ArgumentParser:

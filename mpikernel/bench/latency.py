@@ -14,20 +14,22 @@ from mpikernel.client.client import Client
 from mpikernel.client.direct import DirectView
 
 RAW = "raw mpi4py"
+SPINNING = (
+    "raw mpi4py waits by spinning: its ranks do not rest in idle times, and hinder each other where there are more of them than cores"
+)
 IDLE = 0.05  # seconds after which every rank has gone to rest
 
 
 def measure(client: Client, effort: Effort) -> Sheet:
     """One engine and all engines, each while the world is busy and after it has been idle."""
-    targets = (("one engine", client[0]), (f"all {len(client)} engines", client[:]))
+    targets = (("one engine", client[0]), (f"all engines ({len(client)})", client[:]))
     series = [
         figures
         for name, view in targets
         for when, between in (("back to back", at_once), (f"after {IDLE * 1000:.0f} ms idle", _rest))
         for figures in _measure(f"{name}, {when}", view, effort, between)
     ]
-    notes = ["raw mpi4py waits by spinning, so its partners never rest: not after an idle time either, and not where they have to share cores"]
-    return Sheet("round trip of a call that does nothing", MICROSECONDS, (RAW,), series, notes)
+    return Sheet("round trip of a call that does nothing", MICROSECONDS, (RAW,), series, [SPINNING])
 
 
 def _measure(case: str, view: DirectView, effort: Effort, between: Callable[[], object]) -> list[Series]:

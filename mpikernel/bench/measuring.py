@@ -59,7 +59,9 @@ def at_once() -> None:
     """What comes between two repeats, unless something else is wanted."""
 
 
-def contest(case: str, contestants: Sequence[Contestant], effort: Effort, amount: float = 1, between: Callable[[], object] = at_once) -> list[Series]:
+def contest(
+    case: str, contestants: Sequence[Contestant], effort: Effort, amount: float = 1, between: Callable[[], object] = at_once
+) -> list[Series]:
     """Time each contestant in turn.
 
     Args:

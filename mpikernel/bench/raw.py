@@ -18,6 +18,7 @@ from mpikernel.client.direct import DirectView
 from mpikernel.errors import UsageError
 
 Work = tuple[Callable[..., object], tuple[object, ...]]
+Bytes = np.ndarray[Any, Any]
 
 #: Tags. A pickled None under STOP ends a part; it is so short that who waits for bytes has room for it.
 GO, STOP = 0, 1
@@ -90,14 +91,14 @@ def answer_calls(script: int) -> None:
 # bytes: the script's side, then the partners' --------------------------------------------------------------------------------
 
 
-def push(rank: int, data: np.ndarray[Any, Any]) -> None:
+def push(rank: int, data: Bytes) -> None:
     """Send an array, and wait until the partner says that it has it."""
     comm = MPI.COMM_WORLD
     comm.Send([data, MPI.BYTE], rank, GO)
     comm.Recv([bytearray(len(TOKEN)), MPI.BYTE], rank)
 
 
-def pull(rank: int, room: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def pull(rank: int, room: Bytes) -> Bytes:
     """Ask the partner for an array, and receive it into `room`."""
     comm = MPI.COMM_WORLD
     comm.Send([TOKEN, MPI.BYTE], rank, GO)
@@ -118,7 +119,7 @@ def take_into_kept(script: int, size: int) -> None:
         pass
 
 
-def _take(script: int, room: np.ndarray[Any, Any]) -> bool:
+def _take(script: int, room: Bytes) -> bool:
     comm, status = MPI.COMM_WORLD, MPI.Status()
     comm.Recv([room, MPI.BYTE], script, MPI.ANY_TAG, status)
     if status.Get_tag() == STOP:

@@ -97,5 +97,5 @@ def _number(value: float) -> str:
 
 def _describe(place: Place) -> str:
     software = f"mpikernel {place.mpikernel}, {place.mpi}, mpi4py {place.mpi4py}, Python {place.python}"
-    hosts = "1 host" if place.hosts == 1 else f"{place.hosts} hosts"
-    return f"{software}; {place.ranks} ranks ({place.engines} engines), {hosts}, {place.cores} cores; {place.started}"
+    world = f"ranks: {place.ranks}, engines: {place.engines}, hosts: {place.hosts}, cores: {place.cores}"
+    return f"{software}\n{world}; {place.started}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -65,29 +66,31 @@ class Starter:
         command = self._mpiexec.command(ranks, (sys.executable, *program), slots(self._environ), root=os.geteuid() == 0)
         mark = new_mark()
         with guarded(lambda: _end(mark)):
-            try:
-                return _run(command, {**self._environ, MARK_VARIABLE: mark})
-            finally:
-                _end(mark)
+            return _run(command, self._environ, mark)
 
 
-def _run(command: tuple[str, ...], environ: Mapping[str, str]) -> Ended:
+def _run(command: tuple[str, ...], environ: Mapping[str, str], mark: str) -> Ended:
+    own = {**environ, MARK_VARIABLE: mark}
     begun = time.time()
     try:
-        run = subprocess.run(
-            command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=LIMIT, start_new_session=True
-        )
+        child = subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True)
     except OSError as error:
         raise LaunchError(f"{command[0]} cannot be started: {error.strerror}") from None
-    except subprocess.TimeoutExpired:
-        raise LaunchError(f"{' '.join(command)} was not over after {LIMIT:.0f} s") from None
-    if run.returncode != 0:
-        raise LaunchError(f"{' '.join(command)} ended with exit code {run.returncode}")
-    return Ended(run.stdout, begun, time.time())
+    with child:
+        try:
+            stdout, _ = child.communicate(timeout=LIMIT)
+            ended = time.time()
+        except subprocess.TimeoutExpired:
+            raise LaunchError(f"{shlex.join(command)} was not over after {LIMIT:.0f} s") from None
+        finally:
+            _end(mark)
+    if child.returncode != 0:
+        raise LaunchError(f"{shlex.join(command)} ended with exit code {child.returncode}")
+    return Ended(stdout, begun, ended)
 
 
 def _end(mark: str) -> None:
     """Kill what is left of a program, also where ranks have left the session of their mpiexec."""
-    memory = shared_memory(members(mark))
+    memory = shared_memory(members(mark))  # now: afterwards nobody can say whose it is
     sweep(mark, LINGER)
     remove(memory)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import batched, repeat
 
 from mpikernel.bench import inside, raw
 from mpikernel.bench.calls import TaskCase, each, nothing, task_cases
@@ -12,6 +11,41 @@ from mpikernel.bench.measuring import Call, Contestant, Effort, contest, on_bare
 from mpikernel.bench.sheet import TASKS_PER_SECOND, Series, Sheet
 from mpikernel.client.balanced import LoadBalancedView
 from mpikernel.client.client import Client
-from mpikernel.client.direct import DirectView
 
 RAW = "raw mpi4py"
+
+
+def measure(client: Client, effort: Effort) -> Sheet:
+    """Single submits, and maps with chunks of several sizes."""
+    series = [figures for case in task_cases(effort) for figures in _measure(case, client, effort)]
+    return Sheet("tasks that do nothing", TASKS_PER_SECOND, (RAW,), series)
+
+
+def _measure(case: TaskCase, client: Client, effort: Effort) -> list[Series]:
+    ours = on_bare_stage("mpikernel", _call_of(case, client.load_balanced_view()))
+    return contest(case.name, (ours, Contestant(RAW, lambda: _sharing(case, client))), effort, case.tasks)
+
+
+def _call_of(case: TaskCase, view: LoadBalancedView) -> Call:
+    if case.chunksize:
+        return lambda: view.map_sync(nothing, range(case.tasks), chunksize=case.chunksize)
+    return lambda: [result.get() for result in [view.apply_async(nothing, item) for item in range(case.tasks)]]
+
+
+@contextmanager
+def _sharing(case: TaskCase, client: Client) -> Iterator[Call]:
+    with raw.partners(client[:], raw.answer_calls) as ranks:
+        yield lambda: raw.share_out(ranks, _works(case))
+
+
+def _works(case: TaskCase) -> Iterator[raw.Work]:
+    """The same tasks, made while they are sent."""
+    items = range(case.tasks)
+    if case.chunksize <= 1:
+        return ((nothing, (item,)) for item in items)
+    starts = range(0, case.tasks, case.chunksize)
+    return ((each, (nothing, items[start : start + case.chunksize])) for start in starts)
+
+
+if __name__ == "__main__":
+    inside.run(measure)
