@@ -1,0 +1,1 @@
+"""What `ipcluster` promises, driven for real."""
