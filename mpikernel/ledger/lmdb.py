@@ -191,6 +191,6 @@ def _explained(what: str, folder: Path | None = None) -> Iterator[None]:
     except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.VersionMismatchError) as error:
         raise LedgerError(f"{what}: {DATA_NAME} is damaged or no LMDB file ({error}); use another cluster directory") from error
     except (lmdb.Error, OSError) as error:
-        free = free_bytes(folder) if folder else None
+        free = free_bytes(folder) if folder and folder.exists() else None
         room = "" if free is None else f"; {free / MIB:.1f} MiB are free there"
         raise LedgerError(f"{what}: {error}{room}") from error
