@@ -97,6 +97,8 @@ def duration(begin: float, end: float) -> str:
     if not begin or not end:
         return "-"
     seconds = max(end - begin, 0.0)
+    if seconds < 0.9995e-3:
+        return f"{seconds * 1e6:.0f} us"
     if seconds < 9.95e-3:
         return f"{seconds * 1e3:.1f} ms"
     if seconds < 0.9995:
