@@ -58,7 +58,7 @@ class Runner:
             if error and self._loop.stop is not None:
                 return False  # the world's end cut it short: that is no error of its own, it is unfinished
             report(self._loop.out, job, done, frames)
-        self._loop.nudge()
+        self._loop.turn()  # not `nudge`, which in a world of one rank would run the next call inside of this one
         return True
 
     def _perform(self, job: Job) -> tuple[Frames, str]:
