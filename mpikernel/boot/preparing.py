@@ -14,7 +14,7 @@ from mpikernel.boot.agreement import USAGE, Member, Outcome
 from mpikernel.config.arguments import parse
 from mpikernel.config.directory import ClusterDirectory
 from mpikernel.config.launch import Help, Launch
-from mpikernel.errors import MpikernelError
+from mpikernel.errors import MpikernelError, UsageError
 from mpikernel.ledger.promise import Ledger
 from mpikernel.ledger.records import Run
 from mpikernel.world.layout import Layout, arrange
@@ -30,6 +30,7 @@ class Prepared(NamedTuple):
 def prepare(argv: Sequence[str], members: Sequence[Member], mpi: str) -> Prepared:
     """On rank 0: everything that can be wrong is found here, before anybody starts."""
     try:
+        _check_encoding(argv)
         asked = parse(argv, os.environ)
         if isinstance(asked, Help):
             return Prepared(Outcome(None, None, asked.text), None)
@@ -38,6 +39,15 @@ def prepare(argv: Sequence[str], members: Sequence[Member], mpi: str) -> Prepare
         return Prepared(Outcome(asked, layout), ledger)
     except MpikernelError as error:
         return Prepared(Outcome(None, None, f"mpikernel: error: {error}", USAGE), None)
+
+
+def _check_encoding(argv: Sequence[str]) -> None:
+    """Refuse words that can neither travel to other ranks nor stand in the ledger. Bytes that are no UTF-8 come as lone surrogates."""
+    for word in argv:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{word!r} on the command line is not UTF-8: rename the file, or use a UTF-8 locale") from None
 
 
 def _open(launch: Launch, layout: Layout, members: Sequence[Member], mpi: str) -> Ledger:

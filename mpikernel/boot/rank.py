@@ -33,9 +33,12 @@ from mpikernel.world.communicators import (
 )
 from mpikernel.world.exchange import broadcast, check_same, everyone
 from mpikernel.world.layout import Layout
+from mpikernel.world.roles import Role
 
 #: Exit code when mpikernel itself fails (EX_SOFTWARE).
 BROKEN = 70
+#: Exit code of a world that was interrupted (SIGINT) before it could end in order.
+INTERRUPTED = 130
 _aborting = threading.Lock()
 #: Seconds after which a process that cannot end by itself (a thread of the user's that never ends) is ended.
 EXIT_PATIENCE = 2.0
@@ -47,10 +50,12 @@ def main(argv: Sequence[str]) -> NoReturn:
     rank = comm.Get_rank()
     try:
         outcome, ledger, members = _agree(comm, rank, argv)
-    except MpikernelError as error:
-        if launcher_rank(os.environ) in (None, rank if comm.Get_size() > 1 else 0):
+    except MpikernelError as error:  # on every rank alike; the first one tells
+        if rank == 0 and launcher_rank(os.environ) in (None, 0):  # where two MPIs are mixed up, every rank believes to be rank 0
             print(f"mpikernel: error: {error}", file=sys.stderr, flush=True)
         sys.exit(USAGE)
+    except BaseException as error:  # on this rank alone: the others wait for it
+        _abort(comm, rank, error)
     if outcome.launch is None or outcome.layout is None:
         if rank == 0 and outcome.text:
             print(outcome.text, file=sys.stderr if outcome.code else sys.stdout, flush=True)
@@ -59,7 +64,7 @@ def main(argv: Sequence[str]) -> NoReturn:
         code = _live(comm, rank, outcome, ledger, members)
     except BaseException as error:
         _abort(comm, rank, error)
-    _exit(code)
+    sys.exit(code)
 
 
 def _agree(comm: Intracomm, rank: int, argv: Sequence[str]) -> tuple[Outcome, Ledger | None, list[Member]]:
@@ -106,9 +111,18 @@ def _live(comm: Intracomm, rank: int, outcome: Outcome, ledger: Ledger | None, m
         log.info(announcement(layout, members))
     own.loop.broken = lambda error: _abort(comm, rank, error)
     own.play()
-    _leave(comm, own)
+    code = _own_code(own)
+    _leave(own, code)
+    return code
+
+
+def _own_code(own: Rank) -> int:
+    """The world's exit code on the script's rank, 0 on all others.
+
+    Open MPI kills the other ranks as soon as one has ended with a code, and the script may have things to do at its exit.
+    """
     assert own.loop.stop is not None
-    return own.loop.stop.code
+    return own.loop.stop.code if Role.SCRIPT in own.roles else 0
 
 
 def announcement(layout: Layout, members: Sequence[Member]) -> str:
@@ -118,13 +132,12 @@ def announcement(layout: Layout, members: Sequence[Member]) -> str:
     return f"a world of {layout.size}: {layout.describe()}; {where}; {library()}, {thread_level()}"
 
 
-def _leave(comm: Intracomm, own: Rank) -> None:
+def _leave(own: Rank, code: int) -> None:
     """Say goodbye, wait until everybody has, and finalize MPI."""
     own.say_goodbye()
     own.close()
     if not own.may_linger:
-        assert own.loop.stop is not None
-        _end_by_force_later(own.loop.stop.code)
+        _end_by_force_later(code)
     finalize()
 
 
@@ -136,16 +149,10 @@ def _abort(comm: Intracomm, rank: int, error: BaseException) -> NoReturn:
         threading.Event().wait()
 
     trace = "".join(traceback.format_exception(error)) if not isinstance(error, MpikernelError) else f"{type(error).__name__}: {error}\n"
-    code = getattr(error, "exit_code", BROKEN)
-    os.write(2, f"mpikernel: error: rank {rank} on {os.uname().nodename} ends the world: {trace}".encode())
+    code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", BROKEN)
+    os.write(2, f"mpikernel: error: rank {rank} on {os.uname().nodename} ends the world: {trace}".encode(errors="backslashreplace"))
     comm.Abort(code)
     os._exit(code)
-
-
-def _exit(code: int) -> NoReturn:
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    sys.exit(code)
 
 
 def _end_by_force_later(code: int) -> None:
