@@ -17,7 +17,7 @@ set -o errexit -o nounset
 # The environment. The MPI is the site's, the one that mpi4py was built with (see the README):
 # its mpiexec knows the nodes and the network. The module's name is your site's business.
 #module load openmpi
-source .venv/bin/activate        # the Python environment that mpikernel is installed in
+source env/bin/activate          # the Python environment that mpikernel is installed in
 
 # Ranks are plain processes, one for each task; keep NumPy from starting a thread for every core in each of them.
 export OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"

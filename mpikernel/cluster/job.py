@@ -14,7 +14,7 @@ import psutil
 from mpikernel.cluster.ending import LINGER, end
 from mpikernel.cluster.guard import guarded
 from mpikernel.cluster.inbox import Inbox
-from mpikernel.cluster.processes import MARK_VARIABLE, new_mark, sweep, wait_gone
+from mpikernel.cluster.processes import mark_environment, new_mark, sweep, wait_gone
 from mpikernel.cluster.terminal import Feed
 from mpikernel.errors import LaunchError
 
@@ -32,7 +32,7 @@ class Job:
     def __init__(self, command: Sequence[str], environ: Mapping[str, str], patience: float = PATIENCE) -> None:
         self._command = tuple(command)
         self._mark = new_mark()  # by which its processes are known
-        self._environ = {**environ, MARK_VARIABLE: self._mark}
+        self._environ = mark_environment(environ, self._mark)
         self._patience = patience
 
     def run(self) -> int:

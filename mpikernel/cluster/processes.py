@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
 import psutil
@@ -27,9 +27,14 @@ def new_mark() -> str:
     return os.urandom(8).hex()
 
 
+def mark_environment(environ: Mapping[str, str], mark: str) -> dict[str, str]:
+    """The environment with the mark added; a job inside of another one bears both marks, and ends with the outer one."""
+    return {**environ, MARK_VARIABLE: f"{environ.get(MARK_VARIABLE, '')} {mark}".strip()}
+
+
 def members(mark: str) -> list[psutil.Process]:
     """The living processes of the job on this host."""
-    return [process for process in psutil.process_iter() if _environ(process).get(MARK_VARIABLE) == mark]
+    return [process for process in psutil.process_iter() if mark in _environ(process).get(MARK_VARIABLE, "").split()]
 
 
 def wait_gone(mark: str, seconds: float) -> list[psutil.Process]:

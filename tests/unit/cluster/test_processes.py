@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mpikernel.cluster.processes import MARK_VARIABLE, members, new_mark, remove, shared_memory, sweep, wait_gone
+from mpikernel.cluster.processes import mark_environment, members, new_mark, remove, shared_memory, sweep, wait_gone
 
 #: Prints its own id and that of a child that left its session, as MPICH's ranks do, and waits.
 FAMILY = """
@@ -27,7 +27,7 @@ signal.pause()
 def family() -> Iterator[tuple[str, set[int]]]:
     """A mark, and the ids of the two processes that have it."""
     mark = new_mark()
-    parent = subprocess.Popen([sys.executable, "-c", FAMILY], env={**os.environ, MARK_VARIABLE: mark}, stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen([sys.executable, "-c", FAMILY], env=mark_environment(os.environ, mark), stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
     yield mark, {parent.pid, child}
@@ -44,6 +44,15 @@ def test_members_are_found_in_other_sessions_too(family: tuple[str, set[int]]):
     mark, pids = family
     assert {process.pid for process in members(mark)} == pids
     assert members(new_mark()) == []
+
+
+def test_a_job_in_a_job_belongs_to_both(family: tuple[str, set[int]]):
+    outer, pids = family
+    inner = new_mark()
+    environ = mark_environment(mark_environment(os.environ, outer), inner)
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], env=environ, stdin=subprocess.PIPE) as nested:
+        assert {process.pid for process in members(inner)} == {nested.pid}
+        assert {process.pid for process in members(outer)} == {nested.pid, *pids}
 
 
 def test_an_orphan_still_belongs_to_its_job(family: tuple[str, set[int]]):
