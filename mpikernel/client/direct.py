@@ -16,6 +16,7 @@ from mpikernel.client.result import AsyncMapResult, AsyncResult
 from mpikernel.client.state import Call
 from mpikernel.client.view import View, engine_ids, label_of
 from mpikernel.errors import UsageError
+from mpikernel.wire.failure import sendable
 from mpikernel.wire.messages import Clear, Execute, Keys, Message, Pull, Push
 from mpikernel.wire.payload import Frames, dump
 
@@ -82,11 +83,13 @@ class DirectView(View):
             code = path.read_text()
         except OSError as error:
             raise UsageError(f"cannot run {filename}: {error.strerror}") from error
-        return self._execute(code, str(path.absolute()), False, block)
+        return self._execute(code, sendable(str(path.absolute())), False, block)
 
     def _execute(self, code: str, filename: str, shown: bool, block: bool | None) -> Any:
         if not isinstance(code, str):
             raise UsageError(f"execute takes source code as a string, not {type(code).__name__}")
+        if code != sendable(code):
+            raise UsageError("the code to execute holds lone surrogates, which no Python source can")
         label = code.strip().partition("\n")[0][:60]
         stream = self.stream or shown
         return self._blocked(self._simple("execute", label, lambda call: Execute(call.id, code, filename, stream)), block)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mpikernel.client.result import AsyncResult
 from mpikernel.errors import NoEnginesError, UsageError
+from mpikernel.wire.failure import sendable
 
 if TYPE_CHECKING:
     from mpikernel.client.client import Client
@@ -55,9 +56,8 @@ def label_of(function: Callable[..., Any]) -> str:
     """What a function is called in errors, logs and the ledger."""
     if not callable(function):
         raise UsageError(f"{function!r} cannot be called on engines: the first argument is a function")
-    return (
-        getattr(function, "__qualname__", None) or getattr(getattr(function, "func", None), "__qualname__", None) or type(function).__name__
-    )
+    name = getattr(function, "__qualname__", None) or getattr(getattr(function, "func", None), "__qualname__", None)
+    return sendable(name) if isinstance(name, str) else type(function).__name__
 
 
 class View(ABC):

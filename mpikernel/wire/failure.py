@@ -17,8 +17,13 @@ PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 def one_line(error: BaseException) -> str:
     """Type and text of an exception on one line, as the ledger keeps it."""
-    text = " ".join(text_of(error).split())
+    text = sendable(" ".join(text_of(error).split()))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def sendable(text: str) -> str:
+    """A text that can stand in a message: lone surrogates, as names of files that are no UTF-8 have them, are spelled out."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def text_of(error: BaseException) -> str:
@@ -65,4 +70,12 @@ def _original(pickled: list[bytes] | None) -> Exception | None:
         error = load(pickled, what="the exception")
     except SerializeError:
         return None
-    return error if isinstance(error, Exception) else None
+    return error if isinstance(error, Exception) and _can_be_told(error) else None
+
+
+def _can_be_told(error: Exception) -> bool:
+    """Whether its text can be had: whoever prints it must not stumble over what is wrong with the user's exception."""
+    try:
+        return isinstance(str(error), str)
+    except Exception:
+        return False
