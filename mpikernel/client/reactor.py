@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 from mpikernel.client.state import Call, ClientState
 from mpikernel.ledger.records import Record
@@ -52,8 +53,9 @@ def show(output: Output) -> None:
     """Print what an engine printed, its id in front of each line."""
     stream = sys.stderr if output.stream == "stderr" else sys.stdout
     lines = output.text.splitlines()
-    stream.write("".join(f"[{output.stream}:{output.engine}] {line}\n" for line in lines))
-    stream.flush()
+    with suppress(OSError, ValueError, AttributeError):  # the script has closed or lost its terminal; the engine's log has it
+        stream.write("".join(f"[{output.stream}:{output.engine}] {line}\n" for line in lines))
+        stream.flush()
 
 
 REACTIONS = {Done: on_done, Cancelled: on_cancelled, Output: on_output}

@@ -71,7 +71,7 @@ class Namespace:
         """Let tracebacks show the source, as they would for a file."""
         if not filename.startswith("<"):
             return
-        import linecache
+        import linecache  # here: see execute
 
         linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
         self._sources.append(filename)

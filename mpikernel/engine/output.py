@@ -50,12 +50,14 @@ class Stream:
         """What is written from here on belongs to the next call."""
         self._start = self._seen = os.fstat(self._log).st_size
 
-    def news(self) -> str:
-        """What the call has written since the last time."""
+    def news(self, ended: bool) -> str:
+        """What the call has written since the last time; while it has not `ended` up to the last end of a line."""
         end = os.fstat(self._log).st_size
         if end <= self._seen:
             return ""
         data = os.pread(self._log, min(end - self._seen, LIMIT), self._seen)
+        if not ended and len(data) < LIMIT:
+            data = data[: max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1]
         self._seen += len(data)
         return data.decode(errors="replace")
 
@@ -80,25 +82,25 @@ class Output:
             Stream(1, "stdout", os.path.join(folder, f"engine-{engine}.out")),
             Stream(2, "stderr", os.path.join(folder, f"engine-{engine}.err")),
         )
-        self._always = always
+        self.always = always
         self._flush_c: Callable[[], object] | None = None  # made when the first call ends: ctypes takes a while to import
 
     def open(self) -> None:
-        if self._always:
+        if self.always:
             self._redirect()
 
     def begin(self) -> None:
         """A call begins."""
         for stream in self.streams:
             stream.begin()
-        if not self._always:
+        if not self.always:
             self._redirect()
 
     def end(self) -> tuple[str, str]:
         """The call ended: what it wrote to stdout and stderr."""
         self._flush_c = self._flush_c or _flush_of_c()
         self._flush_c()
-        if not self._always:
+        if not self.always:
             self.close()
         stdout, stderr = self.streams
         return stdout.all(), stderr.all()

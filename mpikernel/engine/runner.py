@@ -53,7 +53,7 @@ class Runner:
         status = "error" if error else "ok"
         done = Done(job.command.call, self.state.id, status, started, time.time(), stdout, stderr, error)
         with self._loop.hold:
-            self.stream(self._loop.out, done.completed)
+            self.stream(self._loop.out, ended=True)
             self.state.running = None
             if error and self._loop.stop is not None:
                 return False  # the world's end cut it short: that is no error of its own, it is unfinished
@@ -113,13 +113,18 @@ class Runner:
     def _place(self, job: Job) -> str:
         return f"on engine {self.state.id} (rank {self.state.rank}, host {self.state.host}), in {name_of(job)}:"
 
-    def stream(self, out: Outbox, now: float) -> None:
-        """Send on what a running call has printed, if its client wants to see it; called under the lock."""
+    def stream(self, out: Outbox, ended: bool) -> None:
+        """Send on what a call has printed, if its client wants to see it; called under the lock.
+
+        Where script and engine share a process this waits until the call has ended: until then its output has the terminal's place.
+        """
         job = self.state.running
         if job is None or not isinstance(job.command, Apply | Execute) or not job.command.stream:
             return
+        if not ended and not self._output.always:
+            return
         for stream in self._output.streams:
-            text = stream.news()
+            text = stream.news(ended)
             if text:
                 out.send(job.client, OutputMessage(job.command.call, self.state.id, stream.name, text))
 

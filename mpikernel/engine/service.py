@@ -13,12 +13,12 @@ from mpikernel.wire.loop import Loop, Outbox
 
 def host_engine(loop: Loop, runner: Runner) -> None:
     """Give the engine its place in the loop."""
-    loop.host(runner.state, REACTIONS, lambda _state, out, now: _tick(runner, out, now))
+    loop.host(runner.state, REACTIONS, lambda _state, out, _now: _tick(runner, out))
 
 
-def _tick(runner: Runner, out: Outbox, now: float) -> None:
+def _tick(runner: Runner, out: Outbox) -> None:
     if runner.state.running is not None:
-        runner.stream(out, now)
+        runner.stream(out, ended=False)
 
 
 def serve(loop: Loop, runner: Runner) -> None:
