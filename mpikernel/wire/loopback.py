@@ -26,16 +26,12 @@ class LoopbackTransport:
         self._threshold = threshold
 
     def post(self, rank: int, parcels: Sequence[Parcel]) -> None:
-        box = self._boxes[rank]
-        for arrival in copied(self.rank, parcels, self._threshold):
-            if type(arrival.message) in URGENT:
-                box.appendleft(arrival)
-            else:
-                box.append(arrival)
+        self._boxes[rank].extend(copied(self.rank, parcels, self._threshold))
 
     def poll(self) -> list[Arrival]:
         box = self._boxes[self.rank]
-        return [box.popleft() for _ in range(len(box))]
+        arrived = [box.popleft() for _ in range(len(box))]
+        return sorted(arrived, key=lambda arrival: type(arrival.message) not in URGENT)  # what is urgent overtakes, in order
 
     @property
     def idle(self) -> bool:
