@@ -111,10 +111,10 @@ class MpiTransport:
         return not (self._sending or self._sending_bulk or self._own)
 
     def close(self) -> None:
-        for request in [*self._sending, *self._sending_bulk]:
-            request.Cancel()
-            request.Free()
-        self._sending, self._sending_bulk = [], []
+        """Nothing to release: MPI may read what is still under way until it is finalized, so its requests and memory stay.
+
+        Cancelling is no way out: after it MPICH crashes in its finalization.
+        """
 
 
 def chunks(frame: Frame) -> list[memoryview]:
