@@ -1,9 +1,9 @@
 """An outbox for tests of reactors: what a reactor wanted sent is taken out, and in the end nothing else may be left.
 
-    out = RecordingOutbox()
-    on_goodbye(state, out, arrival, now)
-    assert out.take(3) == [Parcel(Leave())]
-    out.assert_silent()
+out = RecordingOutbox()
+on_goodbye(state, out, arrival, now)
+assert out.take(3) == [Parcel(Leave())]
+out.assert_silent()
 """
 
 from __future__ import annotations

@@ -148,7 +148,9 @@ def expect(arrival: Arrival, sender: int, number: int, frames: Sequence[Frame]) 
     sizes = [len(frame) for frame in arrival.frames]
     assert sizes == [len(frame) for frame in frames], f"frames of message {number} from rank {sender} have lengths {sizes}"
     for index, (came, posted) in enumerate(zip(arrival.frames, frames, strict=True)):
-        assert came == posted, f"frame {index} ({len(posted)} bytes) of message {number} from rank {sender} has other bytes than were posted"
+        assert came == posted, (
+            f"frame {index} ({len(posted)} bytes) of message {number} from rank {sender} has other bytes than were posted"
+        )
 
 
 def is_urgent(arrival: Arrival) -> bool:
