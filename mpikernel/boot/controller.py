@@ -7,7 +7,7 @@ import time
 from mpikernel.boot.hosting import Rank
 from mpikernel.controller.reactor import REACTIONS, commit_when_due
 from mpikernel.controller.state import ControllerState
-from mpikernel.errors import OverdueError
+from mpikernel.errors import LedgerError, OverdueError
 from mpikernel.wire.loop import Outbox
 
 
@@ -24,10 +24,14 @@ def _watch_stragglers(rank: Rank, state: ControllerState, out: Outbox, now: floa
     """Close the ledger and give up when ranks have had their grace and have not stopped."""
     if not state.overdue(now) or state.code is None:
         return
-    state.ledger.end_run(state.code, time.time())
-    state.ledger.close()
     names = ", ".join(f"rank {missing} ({_roles(rank, missing)} on {rank.hosts[missing]})" for missing in state.missing)
-    raise OverdueError(f"{names} did not stop within {state.grace:g} s of being told to", state.code)
+    text = f"{names} did not stop within {state.grace:g} s of being told to"
+    try:
+        state.ledger.end_run(state.code, time.time())
+        state.ledger.close()
+    except LedgerError as error:
+        text += f"; and {error}"
+    raise OverdueError(text, state.code)
 
 
 def _roles(rank: Rank, number: int) -> str:

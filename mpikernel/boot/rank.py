@@ -17,6 +17,7 @@ from mpikernel import __version__
 from mpikernel.boot.agreement import USAGE, Member, Outcome
 from mpikernel.boot.hosting import Rank
 from mpikernel.boot.log import Log
+from mpikernel.boot.threads import share_cores_of_host
 from mpikernel.config.launcher import launcher_name, launcher_rank, launcher_size
 from mpikernel.errors import LaunchError, MpikernelError
 from mpikernel.interfaces.script.program import set_path
@@ -103,6 +104,7 @@ def _live(comm: Intracomm, rank: int, outcome: Outcome, ledger: Ledger | None, m
     assert launch is not None
     assert layout is not None
     set_path(launch.program)
+    share_cores_of_host([member.host for member in members].count(members[rank].host))
     log = Log(launch.settings.log_level, os.path.join(launch.settings.cluster_dir, "log", f"rank-{rank}.log"))
     comms = make_communicators(layout)
     own = Rank(launch, ledger, layout, comms, [member.host for member in members])

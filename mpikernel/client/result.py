@@ -201,14 +201,15 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         self.wait()
         return self.elapsed
 
-    def wait_interactive(self, interval: float = 0.5, timeout: float | None = None) -> bool:
+    def wait_interactive(self, interval: float = 0.5, timeout: float | None = None, label: str | None = None) -> bool:
         """Wait with a progress bar on stderr: one that moves on a terminal, a line now and then in a log file.
 
         Args:
             interval: seconds between looks at it.
             timeout: as in `wait`.
+            label: what the bar is called; the function's name if None.
         """
-        return show_progress(self, self._name, interval, seconds(timeout))
+        return show_progress(self, label or self._name, interval, seconds(timeout))
 
     @property
     def metadata(self) -> Metadata | list[Metadata]:

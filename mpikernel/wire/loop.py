@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from mpikernel.errors import OurProtocolError, PeerProtocolError
@@ -19,7 +20,7 @@ from mpikernel.wire.envelope import Frame, Parcel
 from mpikernel.wire.hold import Hold
 from mpikernel.wire.messages import RECEIVERS, Leave, Message, Stop
 from mpikernel.wire.transport import Arrival, Transport
-from mpikernel.wire.waiting import LAST_SLEEP, Ladder
+from mpikernel.wire.waiting import Ladder
 
 Reactor = Callable[[Any, "Outbox", Arrival, float], None]
 Tick = Callable[[Any, "Outbox", float], None]
@@ -171,15 +172,12 @@ class Loop:
                 if deadline is not None and time.monotonic() >= deadline:
                     return bool(condition())
                 self._parked = ladder.resting
-                ladder.rest(self.transport.moving, self._nap(deadline))
+                ladder.rest(self.transport.moving, inf if deadline is None else max(0.0, deadline - time.monotonic()))
             return True
         finally:
             if self._parked:
                 self._parked = False
                 self._bell.set()
-
-    def _nap(self, deadline: float | None) -> float:
-        return LAST_SLEEP if deadline is None else max(0.0, min(LAST_SLEEP, deadline - time.monotonic()))
 
     # the attendant -----------------------------------------------------------------------------------------------------
 
@@ -189,7 +187,7 @@ class Loop:
         self._attendant.start()
 
     def _attend(self) -> None:
-        ladder = Ladder()
+        ladder = Ladder(ATTENDANT_REST)
         while not self._closed:
             if self._parked:
                 self._bell.wait()
@@ -209,7 +207,7 @@ class Loop:
             if self.turn():
                 ladder.reset()
             mine = self._last_turn
-            ladder.rest(self.transport.moving, ATTENDANT_REST)
+            ladder.rest(self.transport.moving)
 
     def close(self) -> None:
         """Stop the attendant; afterwards only the caller drives the loop."""

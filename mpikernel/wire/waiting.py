@@ -23,9 +23,10 @@ TRANSFER_PATIENCE = 0.2
 class Ladder:
     """One wait. `rest` after a round in which nothing happened, `reset` after one in which something did."""
 
-    __slots__ = ("_idle_since", "_rounds", "_sleep")
+    __slots__ = ("_idle_since", "_longest", "_rounds", "_sleep")
 
-    def __init__(self) -> None:
+    def __init__(self, longest: float = LAST_SLEEP) -> None:
+        self._longest = longest  # the sleep at which it stops growing (seconds)
         self._rounds = 0  # without anything happening
         self._sleep = FIRST_SLEEP  # the next one
         self._idle_since = 0.0  # monotonic; 0 while not yet yielding
@@ -38,18 +39,18 @@ class Ladder:
     @property
     def resting(self) -> bool:
         """Whether it has come down to the longest sleeps."""
-        return self._sleep >= LAST_SLEEP
+        return self._sleep >= self._longest
 
-    def rest(self, moving: bool, longest: float = LAST_SLEEP) -> None:
-        """Let time pass: less than `longest` plus what the kernel adds."""
+    def rest(self, moving: bool, at_most: float = float("inf")) -> None:
+        """Let time pass: at most so many seconds, plus what the kernel adds."""
         self._rounds += 1
         if self._rounds <= SPINS:
             return
         if self._rounds <= SPINS + YIELDS or (moving and self._transfer_may_go_on()):
             os.sched_yield()
             return
-        time.sleep(min(self._sleep, longest))
-        self._sleep = min(self._sleep * GROWTH, LAST_SLEEP)
+        time.sleep(min(self._sleep, at_most))
+        self._sleep = min(self._sleep * GROWTH, self._longest)
 
     def _transfer_may_go_on(self) -> bool:
         now = time.monotonic()
