@@ -7,10 +7,11 @@ import os
 import runpy
 import sys
 import threading
+from contextlib import suppress
 from types import ModuleType, TracebackType
 
 from mpikernel.config.launch import Program
-from mpikernel.wire.failure import users_part
+from mpikernel.wire.failure import PACKAGE, users_part
 
 #: Exit code of a script that ended with an exception, as python has it.
 FAILED = 1
@@ -25,13 +26,14 @@ def set_path(program: Program) -> None:
 
 
 def run_program(program: Program) -> int:
-    """Run it to its end and return its exit code; exceptions are told on stderr as python tells them."""
+    """Run it to its end and return its exit code; exceptions are told on stderr as python tells them.
+
+    Its own threads may finish as under python, but not after an exception: then everything is to end.
+    """
     try:
-        _run(program)
+        code = _run_to_exit(program)
         _join_threads()
-        return 0
-    except SystemExit as end:
-        return _code_of(end)
+        return code
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -39,7 +41,17 @@ def run_program(program: Program) -> int:
         return FAILED
     finally:
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            with suppress(AttributeError, OSError, ValueError):  # the program has closed or replaced it
+                stream.flush()
+
+
+def _run_to_exit(program: Program) -> int:
+    """Run it until it ends or calls sys.exit, and return the exit code."""
+    try:
+        _run(program)
+        return 0
+    except SystemExit as end:
+        return _code_of(end)
 
 
 def _run(program: Program) -> None:
@@ -55,17 +67,18 @@ def _run(program: Program) -> None:
         name = "<string>"
     else:
         sys.argv = [program.target, *program.args]
-        main.__file__ = name = program.target
-        with io.open_code(os.path.abspath(program.target)) as file:
+        main.__file__ = name = os.path.abspath(program.target)
+        with io.open_code(name) as file:
             source = file.read()
     exec(compile(source, name, "exec", dont_inherit=True), vars(main))
 
 
 def _join_threads() -> None:
-    """Wait for the script's own threads, as python does before it exits."""
-    for thread in threading.enumerate():
-        if not thread.daemon and thread is not threading.main_thread():
-            thread.join()
+    """Wait for the script's own threads, as python does before it exits: executors are told first, so that they let theirs go."""
+    for tell in reversed(getattr(threading, "_threading_atexits", ())):  # private, but the only way to know them; harmless to call twice
+        tell()
+    while left := [thread for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()]:
+        left[0].join()
 
 
 def _code_of(end: SystemExit) -> int:
@@ -86,7 +99,7 @@ def tell_interrupt(reason: str) -> None:
     """Say where the script was when the world's end interrupted it."""
     import traceback  # here: only a world that is interrupted needs it
 
-    trace = users_part(sys.exc_info()[2])
-    where = traceback.extract_tb(trace)[-1:] if trace else []
-    place = f" at {where[0].filename}:{where[0].lineno}" if where else ""
+    steps = traceback.extract_tb(sys.exc_info()[2])
+    own = [step for step in steps if not step.filename.startswith(PACKAGE)]
+    place = f" at {own[-1].filename}:{own[-1].lineno}" if own else ""
     print(f"mpikernel: the script was interrupted{place}: {reason}", file=sys.stderr, flush=True)
