@@ -8,6 +8,7 @@ There is no hand-over between them: whoever has the lock takes a turn, so a wait
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import deque
@@ -137,7 +138,12 @@ class Loop:
                 action = self._afterwards.popleft()
             except IndexError:  # another thread took it
                 break
-            action()
+            try:
+                action()
+            except (SystemExit, KeyboardInterrupt):
+                if threading.current_thread() is not self._attendant:
+                    raise
+                sys.excepthook(*sys.exc_info())  # a callback of the user's raised it, in a thread that is not theirs to end
             ran = True
         return ran
 
