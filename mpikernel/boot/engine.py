@@ -22,7 +22,7 @@ def host(rank: Rank) -> None:
     runner = Runner(EngineState(number, rank.rank, rank.hosts[rank.rank]), rank.loop, output)
     host_engine(rank.loop, runner)
     rank.user_code.append(lambda: runner.in_user_code)
-    rank.at_goodbye.append(output.close)
+    rank.at_goodbye.append(lambda _out: output.close())
     if rank.settings.comm_world == "engines":
         show_engines_alone(rank.comms)
     if alone:

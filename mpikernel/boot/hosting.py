@@ -9,7 +9,7 @@ from mpikernel.boot.signals import Signals
 from mpikernel.config.launch import Launch
 from mpikernel.errors import LaunchError
 from mpikernel.ledger.promise import Ledger
-from mpikernel.wire.loop import Loop
+from mpikernel.wire.loop import Loop, Outbox
 from mpikernel.wire.messages import Goodbye
 from mpikernel.wire.mpi import MpiTransport
 from mpikernel.world.communicators import Communicators
@@ -47,7 +47,7 @@ class Rank:
         self.user_code: list[Callable[[], bool]] = []  # each tells whether the main thread is in the user's code
         self.in_call: Callable[[], bool] = lambda: False  # whether the calling thread is in a call of an engine of this process
         self.main: Callable[[], object] = lambda: self.loop.wait(lambda: self.loop.stop)  # what the main thread does until the world stops
-        self.at_goodbye: list[Callable[[], None]] = []
+        self.at_goodbye: list[Callable[[Outbox], None]] = []  # under the loop's lock
         self.at_close: list[Callable[[], None]] = []
 
     @property
@@ -68,9 +68,9 @@ class Rank:
 
     def say_goodbye(self) -> None:
         """Tell the controller that this rank has stopped, and wait until everybody has."""
-        for action in self.at_goodbye:
-            action()
         with self.loop.hold:
+            for action in self.at_goodbye:
+                action(self.loop.out)
             self.loop.out.send(self.layout.controller, Goodbye(self.rank))
         self.wait_for("leave", lambda: self.loop.left)
         self.loop.wait(lambda: self.loop.transport.idle, FLUSH_PATIENCE)

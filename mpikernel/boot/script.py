@@ -9,6 +9,7 @@ from mpikernel.client.state import ClientState
 from mpikernel.config.launch import Program
 from mpikernel.interfaces.script.program import run_program, tell_interrupt
 from mpikernel.wire.messages import ScriptEnded
+from mpikernel.wire.notebook import Notebook
 
 #: Exit code of a script that was interrupted although nobody sent a signal: it raised KeyboardInterrupt itself.
 INTERRUPTED = 130
@@ -48,8 +49,9 @@ class Script:
 
 def host(rank: Rank) -> None:
     layout, loop = rank.layout, rank.loop
-    state = ClientState(rank.rank, layout.controller, layout.task, layout.engines, tuple(rank.hosts), loop.afterwards)
+    state = ClientState(rank.rank, Notebook(layout.controller), layout.task, layout.engines, tuple(rank.hosts), loop.afterwards)
     open_port(Port(state, loop, rank.settings.stream, lambda: rank.in_call()))
+    rank.at_goodbye.append(state.notes.send)
     script = Script(rank, rank.program)
     rank.user_code.append(lambda: script.inside)
     rank.main = script.play

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from mpikernel.boot.hosting import Rank
-from mpikernel.interfaces.task.reactor import REACTIONS
+from mpikernel.interfaces.task.reactor import REACTIONS, tick
 from mpikernel.interfaces.task.state import Seat, TaskState
+from mpikernel.wire.notebook import Notebook
 
 
 def host(rank: Rank) -> None:
     seats = [Seat(number, rank.hosts[number]) for number in rank.layout.engines]
-    rank.loop.host(TaskState(rank.layout.controller, seats), REACTIONS)
+    state = TaskState(Notebook(rank.layout.controller), seats)
+    rank.loop.host(state, REACTIONS, tick)
+    rank.at_goodbye.append(state.notes.send)

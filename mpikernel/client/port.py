@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mpikernel.client.pickled import Pickled, PickledFunctions
-from mpikernel.client.reactor import REACTIONS, record_of
+from mpikernel.client.reactor import REACTIONS, record_of, tick
 from mpikernel.client.state import Call, ClientState, Collector
 from mpikernel.errors import ClosedError, NoWorldError
 from mpikernel.wire.loop import Loop
-from mpikernel.wire.messages import Apply, CancelCalls, CancelTasks, Message, Note, Submit
+from mpikernel.wire.messages import Apply, CancelCalls, CancelTasks, Message, Submit
 from mpikernel.wire.payload import Frames
 
 #: How long `cancel` waits to learn what became of its request (seconds).
@@ -30,7 +30,7 @@ class Port:
         self.stream = stream  # whether engines' output is shown unless a view says otherwise
         self.functions = PickledFunctions()
         self._on_an_engine = on_an_engine
-        loop.host(state, REACTIONS)
+        loop.host(state, REACTIONS, tick)
 
     def check_open(self) -> None:
         """Refuse new calls where they could only fail or hang."""
@@ -60,7 +60,7 @@ class Port:
                 call.collector = collector
                 message, frames = make(call, index)
                 out.send(state.engines[call.engine], message, frames)
-            out.send(state.controller, Note(tuple(record_of(state, call) for call in calls)))
+                state.notes.write(record_of(state, call), now)
         return calls
 
     def apply_message(self, call: Call, function: Pickled, arguments: Frames, stream: bool) -> tuple[Message, Frames]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from mpikernel.client.state import Call, ClientState
 from mpikernel.ledger.records import Record
 from mpikernel.wire.loop import Outbox
-from mpikernel.wire.messages import Cancelled, Done, Note, Output
+from mpikernel.wire.messages import Cancelled, Done, Output
 from mpikernel.wire.transport import Arrival
 
 
@@ -22,7 +22,7 @@ def on_done(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> No
     if done.engine >= 0:
         call.engine = done.engine
     if not call.is_task:
-        out.send(state.controller, Note((record_of(state, call),)))
+        state.notes.write(record_of(state, call), now)
     if call.collector is not None:
         call.collector.arrived(call)
 
@@ -56,6 +56,11 @@ def show(output: Output) -> None:
     with suppress(OSError, ValueError, AttributeError):  # the script has closed or lost its terminal; the engine's log has it
         stream.write("".join(f"[{output.stream}:{output.engine}] {line}\n" for line in lines))
         stream.flush()
+
+
+def tick(state: ClientState, out: Outbox, now: float) -> None:
+    """Let records go to the controller when it is time."""
+    state.notes.send_when_due(out, now)
 
 
 REACTIONS = {Done: on_done, Cancelled: on_cancelled, Output: on_output}

@@ -11,6 +11,7 @@ from mpikernel.wire.envelope import Frame
 from mpikernel.wire.failure import rebuild
 from mpikernel.wire.messages import Done
 from mpikernel.wire.mirror import Sent
+from mpikernel.wire.notebook import Notebook
 from mpikernel.wire.payload import load
 
 _NOT_LOADED = object()
@@ -70,7 +71,7 @@ class Call:
 
 class ClientState(Struct, eq=False):
     rank: int
-    controller: int
+    notes: Notebook
     task: int
     engines: tuple[int, ...]  # ranks, by engine id
     hosts: tuple[str, ...]  # by rank

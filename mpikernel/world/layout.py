@@ -93,15 +93,24 @@ def _as_asked(wishes: list[Role | None], apart: int) -> Layout:
     engines = tuple(rank for rank, wish in enumerate(wishes) if wish in (None, Role.ENGINE) and rank != 0)
     if not engines:
         raise LaunchError("no rank is left to be an engine: start at least one, as in mpiexec -n 3 ipcontroller : -n 5 ipengine")
-    places = {wish: rank for rank, wish in enumerate(wishes) if wish in (Role.SCRIPT, Role.TASK)}
     spare = [rank for rank in servers if rank != 0]
-    script = places.get(Role.SCRIPT, spare.pop(0) if spare and apart >= 1 else 0)
-    task = places.get(Role.TASK, spare.pop(0) if spare and apart == 2 else 0)
+    script = _place(wishes, Role.SCRIPT, spare if apart >= 1 else [])
+    task = _place(wishes, Role.TASK, spare if apart == 2 else [])
     if spare:
         raise LaunchError(
             f"{len(servers)} ranks are ipcontroller, but only {len(servers) - len(spare)} have a role there: give the others to ipengine"
         )
     return Layout(len(wishes), 0, script, task, engines)
+
+
+def _place(wishes: list[Role | None], role: Role, spare: list[int]) -> int:
+    """The rank of an interface: who asked for it, else the first of the spare ones, which is then taken, else rank 0."""
+    asked = [rank for rank, wish in enumerate(wishes) if wish is role]
+    if len(asked) > 1:
+        raise LaunchError(f"ranks {_span(asked)} asked to be {role.value}, but a world has only one")
+    if asked:
+        return asked[0]
+    return spare.pop(0) if spare else 0
 
 
 def _count(interfaces: int) -> str:

@@ -10,7 +10,7 @@ from collections import deque
 from mpikernel.interfaces.task.state import AHEAD, Seat, Task, TaskState
 from mpikernel.ledger.records import Record
 from mpikernel.wire.loop import Outbox
-from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, Failed, Note, Released, Submit, Withdraw, Withdrawn
+from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, Failed, Released, Submit, Withdraw, Withdrawn
 from mpikernel.wire.mirror import Kept
 from mpikernel.wire.transport import Arrival
 
@@ -22,7 +22,7 @@ def on_submit(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> No
     function = kept.put(message.function, frames[: message.carried]) if message.carried else kept.get(message.function)
     task = Task(message, arrival.sender, function, frames[message.carried :])
     state.waiting.append(task)
-    _note(state, out, task, "submitted")
+    _note(state, task, now, "submitted")
     _assign(state, out)
 
 
@@ -30,7 +30,7 @@ def on_released(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> 
     message = arrival.message
     assert isinstance(message, Released)
     task = _take_back(state, message.task)
-    _note(state, out, task, "ok", message.started, message.completed)
+    _note(state, task, now, "ok", message.started, message.completed)
     _assign(state, out)
 
 
@@ -44,7 +44,7 @@ def on_failed(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> No
         task.engine = -1
         state.waiting.append(task)
     else:
-        _note(state, out, task, "error", done.started, done.completed, done.error)
+        _note(state, task, now, "error", done.started, done.completed, done.error)
         out.send(task.client, done, arrival.frames)
     _assign(state, out)
 
@@ -117,18 +117,23 @@ def _give(state: TaskState, out: Outbox, task: Task, engine: int) -> None:
 
 def _abort(state: TaskState, out: Outbox, task: Task, now: float) -> None:
     done = Done(task.submit.task, -1, "aborted", 0.0, now, "", "", "cancelled before it began")
-    _note(state, out, task, "aborted", 0.0, now, done.error)
+    _note(state, task, now, "aborted", 0.0, now, done.error)
     out.send(task.client, done)
 
 
-def _note(state: TaskState, out: Outbox, task: Task, status: str, started: float = 0.0, completed: float = 0.0, error: str = "") -> None:
+def _note(state: TaskState, task: Task, now: float, status: str, started: float = 0.0, completed: float = 0.0, error: str = "") -> None:
     """Have the ledger keep how things stand with a task."""
     submit, engine = task.submit, task.engine
     rank, host = (state.seats[engine].rank, state.seats[engine].host) if engine >= 0 else (-1, "")
     record = Record(
         submit.task, "task", submit.label, engine, rank, host, submit.submitted, started, completed, status, error, task.attempt
     )
-    out.send(state.controller, Note((record,)))
+    state.notes.write(record, now)
+
+
+def tick(state: TaskState, out: Outbox, now: float) -> None:
+    """Let records go to the controller when it is time."""
+    state.notes.send_when_due(out, now)
 
 
 REACTIONS = {

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.messages import Submit
 from mpikernel.wire.mirror import Kept, Sent
+from mpikernel.wire.notebook import Notebook
 
 #: Tasks an engine holds beyond the one it runs, so that it need not wait for the next.
 AHEAD = 1
@@ -36,7 +37,7 @@ class Seat(Struct, eq=False):
 
 
 class TaskState(Struct, eq=False):
-    controller: int
+    notes: Notebook
     seats: list[Seat]  # by engine id
     waiting: deque[Task] = field(default_factory=deque)
     assigned: dict[int, Task] = field(default_factory=dict)  # by task id
