@@ -18,12 +18,15 @@ import click
 import msgspec
 from rich.cells import cell_len, chop_cells, set_cell_size
 
+from mpikernel.config.settings import Settings
 from mpikernel.errors import LedgerError
 from mpikernel.ledger import wording
 from mpikernel.ledger.folder import DATA_NAME
 from mpikernel.ledger.lmdb import read_ledger
 from mpikernel.ledger.promise import LedgerReader
 from mpikernel.ledger.records import ABORTED, ERROR, OK, Record, Run
+
+DEFAULT = Settings().cluster_dir
 
 _GAP = 2  # between columns
 _WIDEST = 48  # of a column; not of the ids, which are never cut, nor of the last, which holds the errors
@@ -36,13 +39,14 @@ _COLOURS = {OK: "green", ERROR: "red", ABORTED: "yellow", wording.UNFINISHED: "y
 
 
 @click.command()
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="[DIR]", default=DEFAULT, type=click.Path(path_type=Path))
 @click.option("--run", "which", metavar="N|all", default="", help="Show run N, or all runs; the last one otherwise.")
 @click.option("--failed", is_flag=True, help="Show only calls that failed, were aborted or never ended.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line: times in UTC, and in seconds since the epoch.")
 def history(directory: Path, which: str, failed: bool, as_json: bool) -> None:
-    """Show what was run in the cluster directory DIR, from its ledger.
+    """Show what was run in the cluster directory DIR (./.mpikernel if none is given), from its ledger.
 
+    DIR may also be the folder in which the run was started, or the ledger's own.
     Works while a run goes on, after it has ended, and after it was killed.
     """
     with _refusing(), closing(read_ledger(_find_ledger(directory))) as reader:
@@ -81,10 +85,11 @@ def _refusing() -> Iterator[None]:
 
 
 def _find_ledger(directory: Path) -> Path:
-    """The ledger of a cluster directory, or the directory if it is a ledger itself."""
+    """The directory itself, the ledger in it, or that of the cluster directory in it: whichever is there."""
     if not directory.exists():
         raise LedgerError(f"there is no directory {directory}")
-    return directory if (directory / DATA_NAME).exists() else directory / "ledger"
+    places = (directory, directory / "ledger", directory / DEFAULT / "ledger")
+    return next((place for place in places if (place / DATA_NAME).exists()), directory / "ledger")
 
 
 def _chosen(reader: LedgerReader, which: str) -> list[tuple[Run, bool]]:
