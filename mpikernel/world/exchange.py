@@ -22,9 +22,10 @@ EAGER = 100
 
 def broadcast(comm: Intracomm, data: bytes | None) -> bytes:
     """What rank 0 says, on every rank. Collective; `data` counts on rank 0 only."""
-    length = bytearray((len(data) if data is not None else 0).to_bytes(8, "little"))
+    own = (data or b"") if comm.Get_rank() == 0 else None
+    length = bytearray(len(own or b"").to_bytes(8, "little"))
     _finish(comm.Ibcast([length, BYTE]))
-    room = bytearray(data) if data is not None else bytearray(int.from_bytes(length, "little"))
+    room = bytearray(own if own is not None else int.from_bytes(length, "little"))
     _finish(comm.Ibcast([room, BYTE]))
     return bytes(room)
 
