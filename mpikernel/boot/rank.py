@@ -35,6 +35,7 @@ from mpikernel.world.communicators import (
 from mpikernel.world.exchange import broadcast, check_same, everyone
 from mpikernel.world.layout import Layout
 from mpikernel.world.roles import Role
+from mpikernel.world.standard_input import close_standard_input
 
 #: Exit code when mpikernel itself fails (EX_SOFTWARE).
 BROKEN = 70
@@ -104,6 +105,8 @@ def _live(comm: Intracomm, rank: int, outcome: Outcome, ledger: Ledger | None, m
     assert launch is not None
     assert layout is not None
     set_path(launch.program)
+    if rank != 0:
+        close_standard_input()
     share_cores_of_host([member.host for member in members].count(members[rank].host))
     log = Log(launch.settings.log_level, os.path.join(launch.settings.cluster_dir, "log", f"rank-{rank}.log"))
     comms = make_communicators(layout)

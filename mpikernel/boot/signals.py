@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 from mpikernel.wire.loop import Loop, Outbox
 from mpikernel.wire.messages import Signalled
@@ -39,10 +40,19 @@ class Signals:
 
     def install(self) -> None:
         """Take over the handlers; main thread only."""
-        for signum in ENDING:
-            signal.signal(signum, self._handle)
+        before = {signum: signal.signal(signum, self._handle) for signum in ENDING}
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        os.register_at_fork(after_in_child=lambda: self._let_go(before))
         self._loop.host(self, {}, lambda _state, out, _now: self.tick(out))
+
+    def _let_go(self, before: dict[signal.Signals, Any]) -> None:
+        """In a child that the user's code has forked: its signals are its own, and must not reach us through the pipe that it inherited."""
+        pipe = signal.set_wakeup_fd(-1)
+        if pipe not in (-1, self._write):
+            signal.set_wakeup_fd(pipe)  # the user's
+        for signum, handler in before.items():
+            if signal.getsignal(signum) == self._handle:
+                signal.signal(signum, handler or signal.SIG_DFL)
 
     def ignore(self) -> None:
         """From now on signals change nothing: the world is leaving."""
