@@ -24,6 +24,8 @@ WORLD = ("-c", f"from mpikernel import Client; client = Client(); {TELL_TIME}")
 BARE = ("-c", f"from mpi4py import MPI; {TELL_TIME}")
 TIME = re.compile(r"<(\d+\.\d+)>")  # in brackets, since lines of several ranks may run into one
 
+UNCOMPILED = "PYTHONDONTWRITEBYTECODE is set: where mpikernel's files have not been compiled before, every rank compiles them at each start"
+
 IMPORT = "from time import perf_counter; begun = perf_counter(); import mpikernel; print(perf_counter() - begun)"
 IMPORT_LIMIT = 60.0  # seconds
 
@@ -38,7 +40,8 @@ def measure(starter: Starter, ranks: int, effort: Effort) -> Report:
         _time(RAW, lambda: starter.plain(ranks, BARE), took)
         took["import mpikernel", OURS].append(_time_import())
     series = [summarize(case, contestant, times) for (case, contestant), times in took.items()]
-    return Report(place, Sheet("start of a program on all ranks", MILLISECONDS, (RAW,), series))
+    notes = [UNCOMPILED] if sys.dont_write_bytecode else []
+    return Report(place, Sheet("start of a program on all ranks", MILLISECONDS, (RAW,), series, notes))
 
 
 def _time(contestant: str, start: Callable[[], Ended], took: dict[tuple[str, str], list[float]]) -> None:
