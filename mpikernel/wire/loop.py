@@ -172,11 +172,12 @@ class Loop:
         ladder = Ladder()
         try:
             while not condition():
-                if self.advance():
+                happened = self.advance()
+                if deadline is not None and time.monotonic() >= deadline:  # asked first: a busy world must not put it off
+                    return bool(condition())
+                if happened:
                     ladder.reset()
                     continue
-                if deadline is not None and time.monotonic() >= deadline:
-                    return bool(condition())
                 self._parked = ladder.resting
                 ladder.rest(self.transport.moving, inf if deadline is None else max(0.0, deadline - time.monotonic()))
             return True
