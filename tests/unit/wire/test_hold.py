@@ -1,0 +1,70 @@
+"""The lock of a loop, and signals that come while the main thread has it. These tests run in the main thread, as signal handlers do."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from mpikernel.wire.hold import Hold
+
+
+def test_without_the_lock_a_signal_comes_through_at_once() -> None:
+    with pytest.raises(KeyboardInterrupt, match="SIGINT"):
+        Hold().interrupt(KeyboardInterrupt("SIGINT"))
+
+
+def test_with_the_lock_it_is_put_off_until_the_lock_is_given_back() -> None:
+    hold, done = Hold(), []
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"), hold:
+        hold.interrupt(KeyboardInterrupt("SIGTERM"))
+        done.append("the rest of the turn")
+    assert done == ["the rest of the turn"]
+    assert not hold.lock.locked()
+    with hold:
+        done.append("and it comes only once")
+
+
+def test_a_signal_that_comes_while_the_lock_is_asked_for_is_put_off_too() -> None:
+    hold = Hold()
+
+    class Interrupting:
+        """A lock at which a signal comes at the worst moments."""
+
+        def acquire(self, blocking: bool) -> bool:
+            hold.interrupt(KeyboardInterrupt("before"))
+            return False
+
+    hold.lock = Interrupting()  # type: ignore[assignment]  # stands in for a lock
+    with pytest.raises(KeyboardInterrupt, match="before"):
+        hold.take(blocking=False)
+    with pytest.raises(KeyboardInterrupt, match="the shield is down again"):
+        hold.interrupt(KeyboardInterrupt("the shield is down again"))
+
+
+def test_only_one_thread_has_it_and_asking_does_not_wait() -> None:
+    hold, taken = Hold(), []
+    with hold:
+        thread = threading.Thread(target=lambda: taken.append(hold.take(blocking=False)))
+        thread.start()
+        thread.join()
+    assert taken == [False]
+    assert hold.take(blocking=False)
+    hold.drop()
+
+
+def test_while_another_thread_has_it_signals_come_through() -> None:
+    hold, holds, let_go = Hold(), threading.Event(), threading.Event()
+
+    def keep() -> None:
+        with hold:
+            holds.set()
+            let_go.wait(10)
+
+    thread = threading.Thread(target=keep)
+    thread.start()
+    assert holds.wait(10)
+    with pytest.raises(KeyboardInterrupt):
+        hold.interrupt(KeyboardInterrupt())
+    let_go.set()
+    thread.join()

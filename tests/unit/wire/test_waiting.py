@@ -1,0 +1,91 @@
+"""The ladder of waiting: spin, yield, sleep; no sleep while a transfer goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from mpikernel.wire import waiting
+from mpikernel.wire.waiting import FIRST_SLEEP, LAST_SLEEP, SPINS, TRANSFER_PATIENCE, YIELDS, Ladder
+
+
+class Rests:
+    """What a ladder did, and the monotonic time, which passes only while it sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.yields = 0
+        self.sleeps: list[float] = []
+
+    def sched_yield(self) -> None:
+        self.yields += 1
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += seconds
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def rests(monkeypatch: pytest.MonkeyPatch) -> Rests:
+    rests = Rests()
+    monkeypatch.setattr(waiting, "time", rests)
+    monkeypatch.setattr(waiting, "os", rests)
+    return rests
+
+
+def rest(ladder: Ladder, rounds: int, moving: bool = False) -> None:
+    for _ in range(rounds):
+        ladder.rest(moving)
+
+
+def test_first_it_spins_then_it_yields_then_it_sleeps_longer_and_longer(rests: Rests) -> None:
+    ladder = Ladder()
+    rest(ladder, SPINS)
+    assert (rests.yields, rests.sleeps) == (0, [])
+    rest(ladder, YIELDS)
+    assert (rests.yields, rests.sleeps) == (YIELDS, [])
+    assert not ladder.resting
+    rest(ladder, 50)
+    assert rests.yields == YIELDS
+    assert rests.sleeps == sorted(rests.sleeps)
+    assert (rests.sleeps[0], rests.sleeps[-1]) == (FIRST_SLEEP, LAST_SLEEP)
+    assert ladder.resting
+
+
+def test_whatever_happens_starts_it_again(rests: Rests) -> None:
+    ladder = Ladder()
+    rest(ladder, SPINS + YIELDS + 50)
+    ladder.reset()
+    assert not ladder.resting
+    rests.sleeps.clear()
+    rest(ladder, SPINS + YIELDS)
+    assert rests.sleeps == []
+    rest(ladder, 1)
+    assert rests.sleeps == [FIRST_SLEEP]
+
+
+def test_while_a_transfer_goes_on_it_does_not_sleep(rests: Rests) -> None:
+    ladder = Ladder()
+    rest(ladder, SPINS + YIELDS + 1000, moving=True)
+    assert rests.sleeps == []
+
+
+def test_a_transfer_that_does_not_go_on_keeps_it_awake_only_for_a_while(rests: Rests) -> None:
+    ladder = Ladder()
+    rest(ladder, SPINS + YIELDS + 1, moving=True)
+    rests.now += TRANSFER_PATIENCE
+    rest(ladder, 1, moving=True)
+    assert rests.sleeps == [FIRST_SLEEP]
+    ladder.reset()
+    rest(ladder, SPINS + YIELDS + 1, moving=True)
+    assert len(rests.sleeps) == 1
+
+
+def test_it_sleeps_no_longer_than_it_may(rests: Rests) -> None:
+    ladder = Ladder(longest=1e-4)
+    rest(ladder, SPINS + YIELDS + 50)
+    assert max(rests.sleeps) == 1e-4
+    ladder.rest(False, at_most=1e-6)
+    assert rests.sleeps[-1] == 1e-6
