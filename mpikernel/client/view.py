@@ -13,6 +13,7 @@ from mpikernel.wire.failure import sendable
 
 if TYPE_CHECKING:
     from mpikernel.client.client import Client
+    from mpikernel.client.port import Port
 
 Targets = int | Sequence[int] | slice | str | None
 
@@ -70,9 +71,13 @@ class View(ABC):
         self.client = client
         self.block = block  # whether apply, map and the rest wait for the value
         self.stream = client.port.stream  # whether what engines print is shown as it comes
-        self._port = client.port
         self._ids = engine_ids(targets, len(client))
         self._targets = targets
+
+    @property
+    def _port(self) -> Port:
+        """Raises ClosedError once the client is closed."""
+        return self.client.port
 
     @property
     def targets(self) -> int | list[int]:
