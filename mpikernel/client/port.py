@@ -11,7 +11,7 @@ from typing import Any
 
 from mpikernel.client.pickled import Pickled, PickledFunctions
 from mpikernel.client.reactor import REACTIONS, record_of, tick
-from mpikernel.client.state import Call, ClientState, Collector
+from mpikernel.client.state import TASKS, Call, ClientState, Collector
 from mpikernel.errors import ClosedError, NoWorldError
 from mpikernel.wire.loop import Loop
 from mpikernel.wire.messages import Apply, CancelCalls, CancelTasks, Message, Submit
@@ -65,7 +65,7 @@ class Port:
 
     def apply_message(self, call: Call, function: Pickled, arguments: Frames, stream: bool) -> tuple[Message, Frames]:
         """The message of a direct call, with the function if the engine does not have it. Called under the loop's lock."""
-        known = self.state.knows(self.state.engines[call.engine], function.digest)
+        known = self.state.knows(call.engine, function.digest)
         carried = 0 if known else len(function.frames)
         frames = arguments if known else [*function.frames, *arguments]
         return Apply(call.id, self.state.rank, function.digest, carried, call.label, 0, stream), frames
@@ -91,7 +91,7 @@ class Port:
             collector.expecting(calls)
             for call, frames in zip(calls, arguments, strict=True):
                 call.collector = collector
-                carried = 0 if state.knows(state.task, function.digest) else len(function.frames)
+                carried = 0 if state.knows(TASKS, function.digest) else len(function.frames)
                 message = Submit(call.id, function.digest, carried, label, retries, targets, now, stream)
                 out.send(state.task, message, [*function.frames, *frames] if carried else frames)
         return calls

@@ -15,6 +15,8 @@ from mpikernel.wire.notebook import Notebook
 from mpikernel.wire.payload import load
 
 _NOT_LOADED = object()
+#: Stands for the task interface where engines go by their ids: ranks do not tell them apart in a world of one.
+TASKS = -1
 
 
 class Collector(Protocol):
@@ -78,7 +80,7 @@ class ClientState(Struct, eq=False):
     afterwards: Callable[[Callable[[], None]], None]  # has something done when the turn is over
     next_call: int = 0
     open: dict[int, Call] = field(default_factory=dict)  # calls that have not ended
-    sent: dict[int, Sent] = field(default_factory=dict)  # functions, by the rank they were sent to
+    sent: dict[int, Sent] = field(default_factory=dict)  # functions, by the engine they were sent to, or TASKS
     answers: dict[int, bool] = field(default_factory=dict)  # cancel requests that were answered: whether the call was dropped
 
     def new_call(self, kind: str, label: str, engine: int, now: float, is_task: bool = False) -> Call:
@@ -88,9 +90,9 @@ class ClientState(Struct, eq=False):
         self.open[call.id] = call
         return call
 
-    def knows(self, rank: int, digest: bytes) -> bool:
-        """Whether a rank has a function; if not, it is about to be sent."""
-        return self.sent.setdefault(rank, Sent()).knows(digest)
+    def knows(self, receiver: int, digest: bytes) -> bool:
+        """Whether an engine, or the task interface (TASKS), has a function; if not, it is about to be sent."""
+        return self.sent.setdefault(receiver, Sent()).knows(digest)
 
     def check(self) -> None:
         """What is always true of it."""

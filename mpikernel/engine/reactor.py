@@ -12,7 +12,7 @@ from mpikernel.wire.transport import Arrival
 def on_apply(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
     message, frames = arrival.message, arrival.frames
     assert isinstance(message, Apply)
-    kept = state.functions.setdefault(arrival.sender, Kept())
+    kept = state.functions.setdefault((arrival.sender, message.attempt > 0), Kept())
     carried = message.carried
     function = kept.put(message.function, Function(frames[:carried])) if carried else kept.get(message.function)
     state.queue.append(Job(message, arrival.sender, frames[carried:], function))

@@ -46,7 +46,7 @@ class EngineState(Struct, eq=False):
     host: str
     queue: deque[Job] = field(default_factory=deque)  # have not begun
     running: Job | None = None
-    functions: dict[int, Kept[Function]] = field(default_factory=dict)  # by the rank that sent them
+    functions: dict[tuple[int, bool], Kept[Function]] = field(default_factory=dict)  # by the rank that sent them, and whether for tasks
 
     def check(self) -> None:
         """What is always true of it."""
