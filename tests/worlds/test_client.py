@@ -11,3 +11,13 @@ from tests.worlds.asserting import SCRIPTS, assert_checked
 @pytest.mark.parametrize("n", [1, 3, 6])
 def test_direct_views(world: World, n: int) -> None:
     assert_checked(world(n, SCRIPTS / "direct_view.py"))
+
+
+@pytest.mark.parametrize("n", [1, 3, 6])
+def test_load_balanced_views(world: World, n: int) -> None:
+    assert_checked(world(n, SCRIPTS / "balanced_view.py"))
+
+
+@pytest.mark.parametrize("n", [1, 3, 6])
+def test_results(world: World, n: int) -> None:
+    assert_checked(world(n, SCRIPTS / "results.py"))
