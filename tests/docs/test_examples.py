@@ -59,7 +59,6 @@ def test_commands(world: World, name: str) -> None:
             write_file(block, world.cwd)
         elif block.language == "console":
             for command in commands_of(block):
-                shell = ["bash", "-c", f"exec 2>&1\n{command.words}"]
-                finished = world.command(shell, env=environ_of(world), limit=LIMIT, expect=None)
-                wrong.append(compare(command.place, command.shown, finished.stdout))
+                finished = world.command(["bash", "-c", command.words], env=environ_of(world), limit=LIMIT, expect=None)
+                wrong.append(compare(command.place, command.shown, finished.stdout, finished.stderr))
     assert not any(wrong), "\n".join(wrong)

@@ -102,5 +102,12 @@ def test_likeness(shown: str, printed: str, alike: bool) -> None:
     assert is_like(shown, printed) is alike
 
 
+def test_two_streams_are_shown_in_any_order() -> None:
+    assert is_like("said\nprinted\nmore\n", "printed\nmore\n", "said\n")
+    assert is_like("printed\n...\nmore\n", "printed\nmore\n", "said\n")
+    assert not is_like("said\nmore\nprinted\n", "printed\nmore\n", "said\n")
+    assert not is_like("printed\nmore\n", "printed\nmore\n", "said\n")
+
+
 def block(language: str, text: str, line: int = 1) -> Block:
     return Block(ROOT / "README.md", line, language, text)
