@@ -25,7 +25,7 @@ def _watch_stragglers(rank: Rank, state: ControllerState, out: Outbox, now: floa
     if not state.overdue(now) or state.code is None:
         return
     names = ", ".join(f"rank {missing} ({_roles(rank, missing)} on {rank.hosts[missing]})" for missing in state.missing)
-    text = f"{names} did not stop within {state.grace:g} s of being told to"
+    text = f"{names} did not stop within {state.grace:g} s of being told to (user code that does not listen, or a large transfer)"
     try:
         state.ledger.end_run(state.code, time.time())
         state.ledger.close()

@@ -67,13 +67,19 @@ class Rank:
         self.main()
 
     def say_goodbye(self) -> None:
-        """Tell the controller that this rank has stopped, and wait until everybody has."""
+        """Tell the controller that this rank has stopped, and wait until everybody has.
+
+        Large transfers go on to their end first: MPI cannot be finalized over them, and their memory is this process's. Who does
+        not get there in time is one of those that did not stop.
+        """
+        transport = self.loop.transport
+        self.wait_for("leave", lambda: not transport.moving or self.loop.left)
         with self.loop.hold:
             for action in self.at_goodbye:
                 action(self.loop.out)
             self.loop.out.send(self.layout.controller, Goodbye(self.rank))
         self.wait_for("leave", lambda: self.loop.left)
-        self.loop.wait(lambda: self.loop.transport.idle, FLUSH_PATIENCE)
+        self.loop.wait(lambda: transport.idle, FLUSH_PATIENCE)
 
     def wait_for(self, order: str, condition: Callable[[], object]) -> None:
         """Wait for an order of the controller.

@@ -23,8 +23,9 @@ def on_done(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> No
         call.engine = done.engine
     if not call.is_task:
         state.notes.write(record_of(state, call), now)
-    if call.collector is not None:
-        call.collector.arrived(call)
+    collector, call.collector = call.collector, None  # they know each other: large results must not wait for the garbage collector
+    if collector is not None:
+        collector.arrived(call)
 
 
 def record_of(state: ClientState, call: Call) -> Record:

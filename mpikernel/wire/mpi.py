@@ -1,8 +1,9 @@
 """The transport over MPI: envelopes on `mail`, large frames on `bulk`, what is urgent on `control`.
 
-Large frames go from the memory in which they live and are received into the memory in which they stay; over CHUNK bytes
-in several sends, because not every MPI has large counts. One thread at a time calls in here. Receiving is Iprobe + Recv:
-matched probes are broken on some fabrics, and with one receiving thread they are not needed.
+Large frames go from the memory in which they live and are received into the memory in which they stay, in pieces of CHUNK
+bytes: not every MPI has large counts, and some copy all that has been posted inside one call, which must not take long.
+So the receiver posts a few pieces at a time. One thread at a time calls in here. Receiving mail is Iprobe + Recv: matched
+probes are broken on some fabrics, and with one receiving thread they are not needed.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from collections.abc import Sequence
 from mpi4py import MPI
 
 from mpikernel.wire.envelope import Frame, Opened, Parcel, open_envelope, seal, split
-from mpikernel.wire.landing import Landed, Runway
+from mpikernel.wire.landing import Runway
 from mpikernel.wire.loopback import copied
 from mpikernel.wire.memory import take
 from mpikernel.wire.messages import URGENT
 from mpikernel.wire.transport import Arrival
 
-#: Bytes in one MPI send of a large frame.
-CHUNK = 1 << 30
+#: Bytes in one MPI send of a large frame, and how many of them a receiver takes at a time from one sender.
+CHUNK = 1 << 25
+WINDOW = 4
 #: Small frames in one envelope (bytes); larger mail is cut, so that receiving one never takes long.
 MAIL = 1 << 16
 #: Envelopes taken in one poll, so that a flood does not keep a rank from reacting.
@@ -89,18 +91,13 @@ class MpiTransport:
                     arrived.append(whole)
 
     def _land(self, sender: int, opened: Opened) -> Arrival | None:
-        """Post receives for the frames that follow; what is urgent has none and is never held up."""
-        frames: list[Frame] = []
-        requests: list[MPI.Request] = []
-        for frame in opened.frames:
-            if isinstance(frame, int):
-                frame = take(frame)
-                requests.extend(self._bulk.Irecv([piece, MPI.BYTE], sender, TAG) for piece in chunks(frame))
-            frames.append(frame)
+        """Make room for the frames that follow; what is urgent has none and is never held up."""
+        frames = [take(frame) if isinstance(frame, int) else frame for frame in opened.frames]
         arrival = Arrival(sender, opened.message, frames)
         if type(opened.message) in URGENT:
             return arrival
-        return self._runway.put(arrival, all_of(requests) if requests else None)
+        following = [room for room, frame in zip(frames, opened.frames, strict=True) if isinstance(frame, int)]
+        return self._runway.put(arrival, Receiving(self._bulk, sender, following) if following else None)
 
     @property
     def moving(self) -> bool:
@@ -123,9 +120,22 @@ def chunks(frame: Frame) -> list[memoryview]:
     return [view[start : start + CHUNK] for start in range(0, len(view), CHUNK)]
 
 
-def all_of(requests: list[MPI.Request]) -> Landed:
-    """A test that says whether all of these receives are done."""
-    return lambda: MPI.Request.Testall(requests)
+class Receiving:
+    """The large frames of one message on their way in. The runway asks only the first of a sender, so pieces match in order."""
+
+    def __init__(self, bulk: MPI.Intracomm, sender: int, frames: Sequence[Frame]) -> None:
+        self._bulk = bulk
+        self._sender = sender
+        self._to_come = deque(piece for frame in frames for piece in chunks(frame))
+        self._posted: list[MPI.Request] = []
+
+    def __call__(self) -> bool:
+        """Go on receiving; whether everything is there."""
+        if self._posted:
+            self._posted = unfinished(self._posted)
+        while self._to_come and len(self._posted) < WINDOW:
+            self._posted.append(self._bulk.Irecv([self._to_come.popleft(), MPI.BYTE], self._sender, TAG))
+        return not self._posted
 
 
 def unfinished(requests: list[MPI.Request]) -> list[MPI.Request]:
