@@ -98,8 +98,11 @@ class PeerProtocolError(ProtocolError):
     """
 
     def __init__(self, rank: int, text: str) -> None:
-        super().__init__(f"rank {rank}: {text}")
+        super().__init__(rank, text)
         self.rank = rank
+
+    def __str__(self) -> str:
+        return f"rank {self.rank}: {self.args[1]}"
 
 
 if TYPE_CHECKING:
@@ -172,7 +175,7 @@ class CompositeError(MpikernelError, ExceptionGroup[Exception]):
         return ExceptionGroup(self.message, excs)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return CompositeError, (self.what, tuple(self.exceptions), tuple(row[3] for row in self.elist))
+        return CompositeError, (self.what, tuple(self.exceptions), tuple(row[3] for row in self.elist)), vars(self)
 
     def print_tracebacks(self, excid: int | None = None, file: TextIO | None = None) -> None:
         """Print the remote traceback of failure number `excid`, or of every failure, equal ones once."""
