@@ -16,9 +16,14 @@ def test_without_the_lock_a_signal_comes_through_at_once() -> None:
 
 def test_with_the_lock_it_is_put_off_until_the_lock_is_given_back() -> None:
     hold, done = Hold(), []
-    with pytest.raises(KeyboardInterrupt, match="SIGTERM"), hold:
-        hold.interrupt(KeyboardInterrupt("SIGTERM"))
-        done.append("the rest of the turn")
+
+    def turn() -> None:
+        with hold:
+            hold.interrupt(KeyboardInterrupt("SIGTERM"))
+            done.append("the rest of the turn")
+
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        turn()
     assert done == ["the rest of the turn"]
     assert not hold.lock.locked()
     with hold:

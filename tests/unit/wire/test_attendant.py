@@ -1,0 +1,134 @@
+"""The attendant: the thread that serves a rank while its main thread is in user code, and only then."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from mpikernel.wire.envelope import Parcel
+from mpikernel.wire.loop import Loop, Outbox
+from mpikernel.wire.loopback import loopback_world
+from mpikernel.wire.messages import Clear, Keys
+from mpikernel.wire.transport import Arrival
+
+LIMIT = 10.0  # seconds; who waits so long hangs
+
+
+class Served:
+    """Who reacted to what came, in order; `came` is set with each."""
+
+    def __init__(self) -> None:
+        self.by: list[str] = []
+        self.came = threading.Event()
+
+
+def react(state: Served, out: Outbox, arrival: Arrival, now: float) -> None:
+    state.by.append(threading.current_thread().name)
+    state.came.set()
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    loop = Loop(loopback_world(1)[0])
+    yield loop
+    loop.close()
+
+
+def test_it_serves_while_the_main_thread_is_elsewhere(loop: Loop) -> None:
+    served = Served()
+    loop.host(served, {Keys: react})
+    loop.start_attendant()
+    for _ in range(3):
+        loop.transport.post(0, [Parcel(Keys(1))])
+        assert served.came.wait(LIMIT)
+        served.came.clear()
+    assert served.by == ["mpikernel-attendant"] * 3
+
+
+def test_who_waits_takes_part(loop: Loop) -> None:
+    served = Served()
+
+    def post_again(state: Served, out: Outbox, arrival: Arrival, now: float) -> None:
+        react(state, out, arrival, now)
+        out.send(0, Keys(1))
+
+    loop.host(served, {Keys: post_again})
+    loop.start_attendant()
+    loop.out.send(0, Keys(1))
+    assert loop.wait(lambda: len(served.by) >= 2000, LIMIT)
+    assert "MainThread" in served.by
+
+
+def test_it_comes_back_after_a_long_wait_of_the_main_thread(loop: Loop) -> None:
+    served = Served()
+    loop.host(served, {Keys: react})
+    loop.start_attendant()
+    loop.wait(lambda: loop._parked, LIMIT)  # so idle that the attendant need not look
+    assert not loop._parked
+    loop.transport.post(0, [Parcel(Keys(1))])
+    assert served.came.wait(LIMIT)
+    assert served.by == ["mpikernel-attendant"]
+
+
+def test_a_thread_that_submits_while_another_waits_is_served(loop: Loop) -> None:
+    served = Served()
+    loop.host(served, {Keys: react})
+    loop.start_attendant()
+    waiter = threading.Thread(target=lambda: loop.wait(served.came.is_set, LIMIT))
+    waiter.start()
+    with loop.hold:
+        loop.out.send(0, Keys(1))
+    loop.nudge()
+    assert served.came.wait(LIMIT)
+    waiter.join()
+
+
+def test_what_breaks_it_is_told_and_reaches_who_waits_next(loop: Loop) -> None:
+    told = threading.Event()
+    errors: list[BaseException] = []
+
+    def broken(error: BaseException) -> None:
+        errors.append(error)
+        told.set()
+
+    def breaking(state: None, out: Outbox, arrival: Arrival, now: float) -> None:
+        raise ZeroDivisionError
+
+    loop.broken = broken
+    loop.host(None, {Keys: breaking})
+    loop.start_attendant()
+    loop.transport.post(0, [Parcel(Keys(1))])
+    assert told.wait(LIMIT)
+    assert isinstance(errors[0], ZeroDivisionError)
+    with pytest.raises(ZeroDivisionError):
+        loop.wait(lambda: False, LIMIT)
+
+
+def test_a_callback_that_wants_to_exit_is_told_and_does_not_end_it(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: told.append(kind))
+    served = Served()
+
+    def ask_to_exit(state: Served, out: Outbox, arrival: Arrival, now: float) -> None:
+        loop.afterwards(sys.exit)
+
+    loop.host(served, {Keys: ask_to_exit, Clear: react})
+    loop.start_attendant()
+    loop.transport.post(0, [Parcel(Keys(1)), Parcel(Clear(2))])
+    assert served.came.wait(LIMIT)
+    served.came.clear()
+    loop.transport.post(0, [Parcel(Clear(3))])
+    assert served.came.wait(LIMIT)
+    assert told == [SystemExit]
+
+
+def test_closing_ends_it(loop: Loop) -> None:
+    before = threading.active_count()
+    loop.start_attendant()
+    assert threading.active_count() == before + 1
+    loop.close()
+    assert threading.active_count() == before
+    loop.close()
