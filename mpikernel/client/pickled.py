@@ -92,6 +92,8 @@ def _collect(value: Any, found: list[Any], seen: set[int]) -> bool:
     inner = [*(value.__defaults__ or ()), *cells]
     if value.__globals__.get("__name__") == "__main__":
         inner += capture(value).values()
+    elif "<" in value.__qualname__:
+        return False  # a lambda or local function of a module: it goes by value too, with globals of that module
     return all(_collect(item, found, seen) for item in inner)
 
 

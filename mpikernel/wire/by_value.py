@@ -15,8 +15,9 @@ from typing import Any
 
 import cloudpickle
 
-from mpikernel.wire.functions import fill_function, make_function
+from mpikernel.wire.functions import fill_cached, fill_function, make_cached, make_function
 
+CACHED = type(lru_cache(abs))  # what functools.lru_cache makes, which pickle knows only by name
 GLOBAL_OPS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"})
 
 
@@ -28,11 +29,16 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle 
         self._bases: dict[int, dict[str, Any]] = {}
 
     def reducer_override(self, obj: Any) -> Any:
-        if type(obj) is FunctionType and obj.__globals__.get("__name__") == "__main__":
-            return self._reduce_function(obj)
+        if _is_of_script(obj):
+            return make_function, *self._taken_apart(obj), None, None, fill_function
+        wrapped: Any = obj.__wrapped__ if type(obj) is CACHED else None
+        if _is_of_script(wrapped):
+            made_of, state = self._taken_apart(wrapped)
+            return make_cached, (*made_of, obj.cache_parameters()), state, None, None, fill_cached
         return super().reducer_override(obj)
 
-    def _reduce_function(self, function: FunctionType) -> tuple[Any, ...]:
+    def _taken_apart(self, function: FunctionType) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What an empty function is made of, and what fills it."""
         base = self._bases.setdefault(id(function.__globals__), {"__name__": "__main__"})
         cells = function.__closure__ or ()
         state = {
@@ -41,7 +47,11 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle 
             "dict": function.__dict__,
             "own": {name: getattr(function, name) for name in _OWN},
         }
-        return make_function, (base, function.__code__, function.__name__, len(cells)), state, None, None, fill_function
+        return (base, function.__code__, function.__name__, len(cells)), state
+
+
+def _is_of_script(obj: Any) -> bool:
+    return type(obj) is FunctionType and obj.__globals__.get("__name__") == "__main__"
 
 
 _OWN = ("__defaults__", "__kwdefaults__", "__qualname__", "__module__", "__doc__", "__annotations__")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import pickle
+from functools import lru_cache, update_wrapper
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
@@ -70,6 +71,17 @@ def fill_function(function: FunctionType, state: dict[str, Any]) -> None:
     establish(function.__globals__, state["captured"])
 
 
+def make_cached(base: dict[str, Any], code: CodeType, name: str, cells: int, parameters: dict[str, Any]) -> Any:
+    """As `make_function`, for what functools.lru_cache decorates; its cache begins empty."""
+    return lru_cache(**parameters)(make_function(base, code, name, cells))
+
+
+def fill_cached(cached: Any, state: dict[str, Any]) -> None:
+    """Second half of `make_cached`."""
+    fill_function(cached.__wrapped__, state)
+    update_wrapper(cached, cached.__wrapped__)
+
+
 def establish(space: dict[str, Any], captured: dict[str, Any]) -> None:
     """Lay captured globals under an engine's namespace, or into a private one."""
     under = space[UNDERLAY]
@@ -81,6 +93,10 @@ def new_namespace(name: str = "__main__") -> dict[str, Any]:
     return {"__name__": name, "__doc__": None, UNDERLAY: dict(vars(builtins))}
 
 
+#: What an engine does in its own way, with its namespace: methods of the same names.
+AT_HOME = frozenset({"make_function", "fill_function", "make_cached", "fill_cached", "look_up"})
+
+
 class HomeUnpickler(pickle.Unpickler):
     """Rebuilds objects at home in an engine's namespace: functions work on it, references are looked up in it."""
 
@@ -90,7 +106,7 @@ class HomeUnpickler(pickle.Unpickler):
         self.captured: dict[str, Any] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        if module == HERE and name in ("make_function", "fill_function", "look_up"):
+        if module == HERE and name in AT_HOME:
             return getattr(self, "_" + name)
         if module == "__main__" and name in self._home:
             return self._home[name]
@@ -101,6 +117,13 @@ class HomeUnpickler(pickle.Unpickler):
 
     def _fill_function(self, function: FunctionType, state: dict[str, Any]) -> None:
         fill_function(function, state)
+        self.captured.update(state["captured"])
+
+    def _make_cached(self, _base: dict[str, Any], code: CodeType, name: str, cells: int, parameters: dict[str, Any]) -> Any:
+        return make_cached(self._home, code, name, cells, parameters)
+
+    def _fill_cached(self, cached: Any, state: dict[str, Any]) -> None:
+        fill_cached(cached, state)
         self.captured.update(state["captured"])
 
     def _look_up(self, name: str) -> Any:
