@@ -48,7 +48,7 @@ def partition(sequence: Any, parts: int, dist: str = BLOCKS) -> list[Any]:
 
 
 def join(parts: Sequence[Any], dist: str = BLOCKS) -> Any:
-    """Put parts together again: arrays to an array, tuples to a tuple, strings to a string, everything else to a list.
+    """Put parts together again: arrays to an array, tuples, strings and bytes to what they are, everything else to a list.
 
     A part that is no sequence (it was flattened when scattered) stands for its one item.
     """
@@ -57,8 +57,9 @@ def join(parts: Sequence[Any], dist: str = BLOCKS) -> Any:
         return _join_arrays(parts, dist)
     rows = [part if _has_items(part) else [part] for part in parts]
     items = list(chain.from_iterable(rows)) if dist == BLOCKS else _interleaved(rows)
-    if parts and all(isinstance(part, tuple) for part in parts):
-        return tuple(items)
+    for kind in (tuple, bytes, bytearray):
+        if parts and all(isinstance(part, kind) for part in parts):
+            return kind(items)
     if parts and all(isinstance(part, str) for part in parts):
         return "".join(items)
     return items
@@ -80,17 +81,21 @@ def _sliceable(sequence: Any) -> Any:
 def _join_arrays(parts: Sequence[Any], dist: str) -> Any:
     import numpy  # here: only who gathers arrays needs it, and has it
 
+    masked = any(isinstance(part, numpy.ma.MaskedArray) for part in parts)
+    concatenate = numpy.ma.concatenate if masked else numpy.concatenate  # which drops masks
     try:
-        whole = numpy.concatenate(parts)
-    except ValueError as error:
+        whole = concatenate(parts)
+        return whole if dist == BLOCKS else _dealt_back(parts, numpy.empty_like(whole))
+    except (TypeError, ValueError) as error:
         shapes = ", ".join(f"{index}: {part.shape} {part.dtype}" for index, part in enumerate(parts))
         raise UsageError(f"the parts do not fit together: {error}; parts are {shapes}") from error
-    if dist == BLOCKS:
-        return whole
-    mixed = numpy.empty_like(whole)
+
+
+def _dealt_back(parts: Sequence[Any], whole: Any) -> Any:
+    """Put the items of parts that were dealt round-robin back into their places in `whole`."""
     for start, part in enumerate(parts):
-        mixed[start :: len(parts)] = part
-    return mixed
+        whole[start :: len(parts)] = part
+    return whole
 
 
 def _interleaved(rows: Sequence[Any]) -> list[Any]:
