@@ -26,7 +26,7 @@ class Stream:
         self._log = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._saved: tuple[int, TextIO] | None = None  # what was there before
         self._text = io.TextIOWrapper(io.FileIO(self._log, "w", closefd=False), encoding="utf-8", errors="replace", write_through=True)
-        self._start = self._seen = os.fstat(self._log).st_size
+        self._start = self._seen = self._end = os.fstat(self._log).st_size  # of the call, what was sent on of it, of the last one
 
     def redirect(self) -> None:
         """Put the log in place of the descriptor and of sys.stdout or sys.stderr."""
@@ -47,8 +47,8 @@ class Stream:
         setattr(sys, self.name, before)
 
     def begin(self) -> None:
-        """What is written from here on belongs to the next call."""
-        self._start = self._seen = os.fstat(self._log).st_size
+        """What has been written since the last call ended, by threads that it left, belongs to the next one too."""
+        self._start = self._seen = self._end
 
     def news(self, ended: bool) -> str:
         """What the call has written since the last time; while it has not `ended` up to the last end of a line."""
@@ -63,7 +63,8 @@ class Stream:
 
     def all(self) -> str:
         """What the call has written, its middle left out if it is long."""
-        length = os.fstat(self._log).st_size - self._start
+        self._end = os.fstat(self._log).st_size
+        length = self._end - self._start
         if length <= 0:
             return ""
         if length <= LIMIT:

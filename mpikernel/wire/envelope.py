@@ -53,14 +53,17 @@ def seal(parcels: Sequence[Parcel], threshold: int) -> tuple[bytes, list[Frame]]
     Returns:
         the envelope, and the frames that have to follow it, in order. They are the parcels' own memory.
     """
-    sizes = [[len(frame) for frame in parcel.frames] for parcel in parcels]
-    if not any(sizes):
-        sizes = []
-    headers = _encoder.encode(Headers(threshold, [parcel.message for parcel in parcels], sizes))  # type: ignore[misc]
-    frames = [frame for parcel in parcels for frame in parcel.frames]
-    small = [frame for frame in frames if len(frame) < threshold]
-    envelope = b"".join((len(headers).to_bytes(HEAD, "little"), headers, *small))
-    return envelope, [frame for frame in frames if len(frame) >= threshold]
+    messages: list[Message] = []
+    sizes: list[list[int]] = []
+    small: list[Frame] = []
+    large: list[Frame] = []
+    for message, frames in parcels:  # one pass: this is the hot path of every message
+        messages.append(message)
+        sizes.append([len(frame) for frame in frames])
+        for frame in frames:
+            (small if len(frame) < threshold else large).append(frame)
+    headers = _encoder.encode(Headers(threshold, messages, sizes if small or large else []))  # type: ignore[arg-type]
+    return b"".join((len(headers).to_bytes(HEAD, "little"), headers, *small)), large
 
 
 def open_envelope(data: bytearray, sender: int) -> list[Opened]:
@@ -93,6 +96,8 @@ def open_envelope(data: bytearray, sender: int) -> list[Opened]:
 
 def split(parcels: Sequence[Parcel], threshold: int, limit: int) -> list[list[Parcel]]:
     """Cut a long row of parcels into rows whose small frames stay about under `limit` bytes, so that envelopes stay quick."""
+    if len(parcels) == 1:
+        return [[parcels[0]]]
     rows: list[list[Parcel]] = [[]]
     filled = 0
     for parcel in parcels:

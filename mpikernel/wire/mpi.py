@@ -52,9 +52,8 @@ class MpiTransport:
         if urgent:
             self._send(self._control, rank, urgent)
             parcels = [parcel for parcel in parcels if type(parcel.message) not in URGENT]
-        for row in split(parcels, self._threshold, MAIL):
-            if row:
-                self._send(self._mail, rank, row)
+        for row in split(parcels, self._threshold, MAIL) if parcels else ():
+            self._send(self._mail, rank, row)
 
     def _send(self, comm: MPI.Intracomm, rank: int, parcels: Sequence[Parcel]) -> None:
         envelope, large = seal(parcels, self._threshold)
