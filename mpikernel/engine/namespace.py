@@ -19,6 +19,7 @@ class Namespace:
     def __init__(self) -> None:
         self.module = ModuleType("__main__")
         self.space: dict[str, Any] = vars(self.module)
+        self._under: dict[str, Any] = {}  # what functions captured; one dict for ever, since those that came look in it
         self._sources: deque[str] = deque()  # file names in linecache that are ours
         self.clear()
 
@@ -26,6 +27,9 @@ class Namespace:
         """Forget everything, also what functions captured."""
         self.space.clear()
         self.space.update(new_namespace())
+        self._under.clear()
+        self._under.update(self.space[UNDERLAY])
+        self.space[UNDERLAY] = self._under
 
     def keys(self) -> list[str]:
         """The names that the user's commands have bound."""
@@ -59,10 +63,10 @@ class Namespace:
         self._remember(code, filename)
         tree = ast.parse(code, filename)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        exec(compile(tree, filename, "exec"), self.space)
+        exec(compile(tree, filename, "exec", dont_inherit=True), self.space)  # our own `from __future__` is not the user's
         if not isinstance(last, ast.Expr):
             return None
-        value = eval(compile(ast.Expression(last.value), filename, "eval"), self.space)
+        value = eval(compile(ast.Expression(last.value), filename, "eval", dont_inherit=True), self.space)
         if value is not None:
             self.space["_"] = value
         return value
