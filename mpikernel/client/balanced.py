@@ -98,7 +98,7 @@ class LoadBalancedView(View):
         Args:
             function, sequences, ordered, chunksize: as in `map_async`.
             max_outstanding: tasks under way at once; a few for each engine if None.
-            return_exceptions: give the exception of a task in place of its values instead of raising it.
+            return_exceptions: give the exception of a task in place of each of its values instead of raising it.
         """
         label = label_of(function)
         chunks = _chunks(sequences, chunksize)
@@ -117,30 +117,31 @@ class LoadBalancedView(View):
         return_exceptions: bool,
     ) -> Iterator[Any]:
         under_way: deque[AsyncMapResult] = deque()
+        lengths: dict[AsyncMapResult, int] = {}  # items in each
         while True:
             for chunk in itertools.islice(chunks, window - len(under_way)):
                 arguments = dump(((function, *chunk), {}), f"the arguments of {label}")
                 under_way.append(self._submit(AsyncMapResult(self._port, label), apply_to_items, label, [arguments]))
+                lengths[under_way[-1]] = len(chunk[0])
             if not under_way:
                 return
             first = under_way[0] if ordered else self._first_done(under_way)
             under_way.remove(first)
-            yield from _values(first, return_exceptions)
+            yield from _values(first, lengths.pop(first), return_exceptions)
 
     def _first_done(self, results: deque[AsyncMapResult]) -> AsyncMapResult:
         self._port.wait(lambda: any(result.done() for result in results))
         return next(result for result in results if result.done())
 
 
-def _values(result: AsyncMapResult, return_exceptions: bool) -> Iterator[Any]:
-    """What a chunk brought; its one call raises the original exception."""
-    if return_exceptions:
-        result.wait()
-        error = result.exception()
-        if error is not None:
-            yield getattr(error, "exceptions", (error,))[0]
-            return
-    yield from result
+def _values(result: AsyncMapResult, length: int, return_exceptions: bool) -> Iterator[Any]:
+    """What a chunk brought; its one call raises the original exception, or gives it once for each of its items."""
+    try:
+        yield from result
+    except Exception as error:
+        if not return_exceptions:
+            raise
+        yield from itertools.repeat(error, length)
 
 
 def _chunks(sequences: tuple[Iterable[Any], ...], chunksize: int) -> Iterator[tuple[Any, ...]]:

@@ -77,13 +77,9 @@ class DirectView(View):
         return self._execute(code, f"<execute {next(_cells)}>", not silent, block)
 
     def run(self, filename: str | Path, block: bool | None = None) -> Any:
-        """Run a file of the script's side in the engines' namespaces."""
+        """Run a file of the script's side in the engines' namespaces. OSError if it cannot be read here."""
         path = Path(filename).expanduser()
-        try:
-            code = path.read_text()
-        except OSError as error:
-            raise UsageError(f"cannot run {filename}: {error.strerror}") from error
-        return self._execute(code, sendable(str(path.absolute())), False, block)
+        return self._execute(path.read_text(), sendable(str(path.absolute())), False, block)
 
     def _execute(self, code: str, filename: str, shown: bool, block: bool | None) -> Any:
         if not isinstance(code, str):

@@ -29,7 +29,7 @@ def engine_ids(targets: Targets, count: int) -> list[int]:
         ids = list(range(count))
     elif isinstance(targets, slice):
         ids = list(range(count))[targets]
-    elif isinstance(targets, int) and not isinstance(targets, bool):
+    elif names_one(targets):
         ids = [_checked(targets, count)]
     elif isinstance(targets, Sequence) and not isinstance(targets, str | bytes):
         ids = [_checked(target, count) for target in targets]
@@ -40,8 +40,13 @@ def engine_ids(targets: Targets, count: int) -> list[int]:
     return ids
 
 
+def names_one(targets: Any) -> bool:
+    """Whether targets is the id of one engine: an int, or what numpy has for one."""
+    return hasattr(targets, "__index__") and not isinstance(targets, bool)
+
+
 def _checked(target: Any, count: int) -> int:
-    if not hasattr(target, "__index__") or isinstance(target, bool):
+    if not names_one(target):
         raise UsageError(f"{target!r} is not the id of an engine: ids are integers")
     number: int = target.__index__()
     if not -count <= number < count:
@@ -92,7 +97,7 @@ class View(ABC):
     @property
     def _bare(self) -> bool:
         """Whether results come bare: for a single int target they do."""
-        return isinstance(self._targets, int)
+        return names_one(self._targets)
 
     def set_flags(self, **flags: Any) -> None:
         """Set flags by name.
