@@ -178,7 +178,7 @@ class Loop:
                 if happened:
                     ladder.reset()
                     continue
-                self._parked = ladder.resting
+                self._parked = self._parked or ladder.resting  # until this wait ends, which wakes the attendant
                 ladder.rest(self.transport.moving, inf if deadline is None else max(0.0, deadline - time.monotonic()))
             return True
         finally:
