@@ -30,6 +30,7 @@ class Runner:
         self.namespace = Namespace()
         self.in_user_code = False  # whether a KeyboardInterrupt raised now would hit the user's code and nothing else
         self._thread: int | None = None  # that is in a call now
+        self._lent = False  # the last result is sent from memory that user code may write to
         self._loop = loop
         self._output = output
 
@@ -38,10 +39,19 @@ class Runner:
         """Whether the calling thread is in a call of this engine."""
         return self._thread == threading.get_ident()
 
+    @property
+    def ready(self) -> bool:
+        """Whether a call waits and may begin: not while the arrays of the last result, which it might change, are being sent."""
+        return bool(self.state.queue) and self.state.running is None and (not self._lent or self._all_sent)
+
+    @property
+    def _all_sent(self) -> bool:
+        return not self._loop.out.mail and self._loop.transport.idle
+
     def run_next(self) -> bool:
-        """Run the call that is first in the queue, and send what came of it. False if there is none, or one is running."""
+        """Run the call that is first in the queue, and send what came of it. False if none may begin now."""
         with self._loop.hold:
-            if not self.state.queue or self.state.running is not None:
+            if not self.ready:
                 return False
             job = self.state.running = self.state.queue.popleft()
             self._output.begin()
@@ -55,6 +65,7 @@ class Runner:
         with self._loop.hold:
             self.stream(self._loop.out, ended=True)
             self.state.running = None
+            self._lent = len(frames) > 1  # the first is a pickle, the others are the user's arrays
             if error and self._loop.stop is not None:
                 return False  # the world's end cut it short: that is no error of its own, it is unfinished
             report(self._loop.out, job, done, frames)

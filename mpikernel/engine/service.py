@@ -23,9 +23,8 @@ def _tick(runner: Runner, out: Outbox) -> None:
 
 def serve(loop: Loop, runner: Runner) -> None:
     """Run calls as they come. Returns when the world stops; what is queued then is dropped."""
-    queue = runner.state.queue
     while loop.stop is None:
-        loop.wait(lambda: queue or loop.stop)
+        loop.wait(lambda: runner.ready or loop.stop)
         if loop.stop is None:
             runner.run_next()
 
