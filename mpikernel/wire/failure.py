@@ -40,10 +40,18 @@ def describe(error: BaseException, place: str) -> Frames:
 
     text = f"{place}\n{''.join(traceback.format_exception(type(error), error, users_part(error.__traceback__)))}"
     try:
-        original: list[bytes] | None = [bytes(frame) for frame in dump(error, "the exception")] if isinstance(error, Exception) else None
+        frames = dump(_portable(error), "the exception") if isinstance(error, Exception) else None
+        original = [bytes(frame) for frame in frames] if frames is not None else None
     except SerializeError:
         original = None
     return dump((type(error).__name__, text_of(error), text, original))
+
+
+def _portable(error: Exception) -> Exception:
+    """The exception, or for one of MPI's its like with the error's class: MPI's error codes mean nothing in another process."""
+    if type(error).__module__ == "mpi4py.MPI" and hasattr(error, "Get_error_class"):
+        return type(error)(error.Get_error_class())
+    return error
 
 
 def users_part(trace: TracebackType | None) -> TracebackType | None:
