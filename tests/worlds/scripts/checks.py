@@ -37,7 +37,7 @@ class Caught:
 
 @contextmanager
 def raises(kind: type[BaseException], *words: str) -> Iterator[Caught]:
-    """The block must raise this kind of exception, and its text must hold all of these words."""
+    """The block must raise this kind of exception, and its text must hold all of these words, in whichever case."""
     caught = Caught()
     try:
         yield caught
@@ -45,7 +45,7 @@ def raises(kind: type[BaseException], *words: str) -> Iterator[Caught]:
         caught.error = error
     else:
         raise AssertionError(f"nothing was raised, expected {kind.__name__}")
-    missing = [word for word in words if word not in str(caught.error)]
+    missing = [word for word in words if word.lower() not in str(caught.error).lower()]
     assert not missing, f"{missing} not in {type(caught.error).__name__}: {caught.error}"
 
 
