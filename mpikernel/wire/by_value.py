@@ -10,6 +10,7 @@ import dis
 import pickle
 from collections.abc import Callable
 from functools import lru_cache
+from operator import attrgetter
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
@@ -18,6 +19,9 @@ import cloudpickle
 from mpikernel.wire.functions import fill_cached, fill_function, make_cached, make_function
 
 CACHED = type(lru_cache(abs))  # what functools.lru_cache makes, which pickle knows only by name
+#: The builtins that a function was made with; not every version of the type stubs knows the attribute.
+builtins_of = attrgetter("__builtins__")
+
 GLOBAL_OPS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"})
 
 
@@ -59,7 +63,7 @@ _OWN = ("__defaults__", "__kwdefaults__", "__qualname__", "__module__", "__doc__
 
 def capture(function: FunctionType) -> dict[str, Any]:
     """The globals that a function, or code nested in it, names: from its namespace, else from what it captured itself."""
-    space, under = function.__globals__, function.__builtins__  # type: ignore[attr-defined]  # typeshed lacks it
+    space, under = function.__globals__, builtins_of(function)
     names = global_names(function.__code__)
     found = {name: under[name] for name in names if name in under and under[name] is not vars(builtins).get(name, under)}
     return found | {name: space[name] for name in names if name in space and not name.startswith("__")}
