@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NoReturn
 
 import msgspec
@@ -50,6 +51,7 @@ def main(argv: Sequence[str]) -> NoReturn:
     """Be one rank of a world. Does not return: the process ends with the world's exit code."""
     comm = world_of_this_process()
     rank = comm.Get_rank()
+    abort = partial(_abort, comm, rank, os.dup(2))  # the terminal: an engine will have its log in that place
     try:
         outcome, ledger, members = _agree(comm, rank, argv)
     except MpikernelError as error:  # on every rank alike; the first one tells
@@ -57,15 +59,15 @@ def main(argv: Sequence[str]) -> NoReturn:
             print(f"mpikernel: error: {error}", file=sys.stderr, flush=True)
         sys.exit(USAGE)
     except BaseException as error:  # on this rank alone: the others wait for it
-        _abort(comm, rank, error)
+        abort(error)
     if outcome.launch is None or outcome.layout is None:
         if rank == 0 and outcome.text:
             print(outcome.text, file=sys.stderr if outcome.code else sys.stdout, flush=True)
         sys.exit(outcome.code)
     try:
-        code = _live(comm, rank, outcome, ledger, members)
+        code = _live(rank, abort, outcome, ledger, members)
     except BaseException as error:
-        _abort(comm, rank, error)
+        abort(error)
     sys.exit(code)
 
 
@@ -99,7 +101,9 @@ def _check_launch(size: int) -> None:
     )
 
 
-def _live(comm: Intracomm, rank: int, outcome: Outcome, ledger: Ledger | None, members: list[Member]) -> int:
+def _live(
+    rank: int, abort: Callable[[BaseException], object], outcome: Outcome, ledger: Ledger | None, members: list[Member]
+) -> int:
     """Make the world, play this rank's roles until it ends, and return its exit code."""
     launch, layout = outcome.launch, outcome.layout
     assert launch is not None
@@ -114,7 +118,7 @@ def _live(comm: Intracomm, rank: int, outcome: Outcome, ledger: Ledger | None, m
     own.move_in()
     if rank == 0:
         log.info(announcement(layout, members))
-    own.loop.broken = lambda error: _abort(comm, rank, error)
+    own.loop.broken = abort
     own.play()
     code = _own_code(own)
     _leave(own, code)
@@ -146,7 +150,7 @@ def _leave(own: Rank, code: int) -> None:
     finalize()
 
 
-def _abort(comm: Intracomm, rank: int, error: BaseException) -> NoReturn:
+def _abort(comm: Intracomm, rank: int, terminal: int, error: BaseException) -> NoReturn:
     """End the whole world because this rank cannot go on; the message names rank, host and reason."""
     import traceback  # here: most worlds never need it
 
@@ -155,7 +159,7 @@ def _abort(comm: Intracomm, rank: int, error: BaseException) -> NoReturn:
 
     trace = "".join(traceback.format_exception(error)) if not isinstance(error, MpikernelError) else f"{type(error).__name__}: {error}\n"
     code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", BROKEN)
-    os.write(2, f"mpikernel: error: rank {rank} on {os.uname().nodename} ends the world: {trace}".encode(errors="backslashreplace"))
+    os.write(terminal, f"mpikernel: error: rank {rank} on {os.uname().nodename} ends the world: {trace}".encode(errors="backslashreplace"))
     comm.Abort(code)
     os._exit(code)
 

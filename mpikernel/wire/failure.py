@@ -30,7 +30,7 @@ def text_of(error: BaseException) -> str:
     """str(error), also where the user's exception fails at that."""
     try:
         return str(error)
-    except Exception as failure:
+    except BaseException as failure:
         return f"<its text cannot be had: {type(failure).__name__}>"
 
 
@@ -42,7 +42,7 @@ def describe(error: BaseException, place: str) -> Frames:
     try:
         frames = dump(_portable(error), "the exception") if isinstance(error, Exception) else None
         original = [bytes(frame) for frame in frames] if frames is not None else None
-    except SerializeError:
+    except BaseException:  # whatever the user's exception does when it is pickled
         original = None
     return dump((type(error).__name__, text_of(error), text, original))
 
@@ -76,7 +76,7 @@ def _original(pickled: list[bytes] | None) -> Exception | None:
         return None
     try:
         error = load(pickled, what="the exception")
-    except SerializeError:
+    except (SerializeError, SystemExit):
         return None
     return error if isinstance(error, Exception) and _can_be_told(error) else None
 
