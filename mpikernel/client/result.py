@@ -125,7 +125,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         """Cancel what has not begun. True only if no call of it has begun, which the engines were asked; it waits for the answer."""
         if self.done():
             return self.cancelled()
-        return self._port.cancel(self.calls) and self.wait()
+        return self._port.cancel(self.calls) and self.wait() and self.cancelled()
 
     def abort(self) -> None:
         """Cancel those of its calls that have not begun; the others end as they will."""
