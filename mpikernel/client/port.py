@@ -5,7 +5,6 @@ Made by boot on the rank that runs the script. It gives numbers to calls, sends 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -52,7 +51,7 @@ class Port:
         """Give each target a command of its own, made by `make(call, index)`, and send them."""
         self.check_open()
         state, out = self.state, self.loop.out
-        now = time.time()
+        now = self.loop.clock()
         with self.loop.hold:
             calls = [state.new_call(kind, label, engine, now) for engine in targets]
             collector.expecting(calls)
@@ -85,7 +84,7 @@ class Port:
         """Queue one task for each of `arguments`."""
         self.check_open()
         state, out = self.state, self.loop.out
-        now = time.time()
+        now = self.loop.clock()
         with self.loop.hold:
             calls = [state.new_call("task", label, -1, now, is_task=True) for _ in arguments]
             collector.expecting(calls)

@@ -46,8 +46,9 @@ class Outbox:
 class Loop:
     """See the module. `stop` is the order to stop, once it has come; `left` is true when this rank may leave MPI."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, clock: Callable[[], float] = time.time) -> None:
         self.transport = transport
+        self.clock = clock  # tells reactors what time it is, in seconds since the epoch
         self.hold = Hold()
         self.out = Outbox()
         self.stop: Stop | None = None
@@ -97,7 +98,7 @@ class Loop:
         return self._run_afterwards() or happened
 
     def _turn(self) -> bool:
-        now = time.time()
+        now = self.clock()
         arrived = self.transport.poll()
         for arrival in arrived:
             self._react(arrival, now)

@@ -1,0 +1,148 @@
+"""A whole world in one process and one thread, for tests of the protocol: every role a real reactor in a real loop, over loopback.
+
+Nothing happens but what a test asks for: a turn of a rank, a call on an engine, a moment of time. In place of the users' code
+on engines stands a function that is given.
+
+    world = LoopbackWorld(engines=2)
+    result = AsyncResult(world.port, "f", single=True)
+    world.port.submit(result, "f", ...)
+    world.run()
+    assert result.result() == ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mpikernel.client.port import Port
+from mpikernel.client.state import ClientState
+from mpikernel.controller import reactor as controller
+from mpikernel.controller.state import ControllerState
+from mpikernel.engine import reactor as engine
+from mpikernel.engine.runner import report
+from mpikernel.engine.state import EngineState, Job
+from mpikernel.interfaces.task import reactor as task
+from mpikernel.interfaces.task.state import Seat, TaskState
+from mpikernel.ledger.memory import MemoryLedger
+from mpikernel.ledger.records import Run
+from mpikernel.testing.clock import ManualClock
+from mpikernel.wire.failure import describe, one_line
+from mpikernel.wire.functions import new_namespace
+from mpikernel.wire.loop import Loop
+from mpikernel.wire.loopback import loopback_world
+from mpikernel.wire.messages import Done
+from mpikernel.wire.notebook import Notebook
+from mpikernel.wire.payload import dump, load, load_function
+from mpikernel.world.layout import arrange
+
+#: What stands for the user's code: (engine id, job) -> value; what it raises is the call's error.
+Perform = Callable[[int, Job], Any]
+
+
+def call_it(number: int, job: Job) -> Any:
+    """Do what an Apply asks for, with nothing bound on the engine."""
+    assert job.function is not None, f"{job.command} is no call of a function"
+    home = new_namespace()
+    function, _ = load_function(job.function.frames, home, "f")
+    args, kwargs = load(job.frames, home)
+    return function(*args, **kwargs)
+
+
+class LoopbackWorld:
+    """Ranks: controller 0, script 1, task interface 2, engines from 3 on."""
+
+    def __init__(self, engines: int = 2, perform: Perform = call_it) -> None:
+        self.clock = ManualClock()
+        self.layout = arrange(3 + engines, interfaces=2)
+        self.loops = [Loop(transport, self.clock) for transport in loopback_world(self.layout.size)]  # by rank
+        self.ledger = MemoryLedger()
+        self.ledger.begin_run(Run(0, self.clock()))
+        self.controller = ControllerState(self.layout.size, self.ledger, commit_interval=0.05, commit_records=4000, grace=3.0)
+        self.hosts = tuple(f"host{rank}" for rank in range(self.layout.size))
+        self.task = TaskState(Notebook(0), [Seat(rank, self.hosts[rank]) for rank in self.layout.engines])
+        self.engines = [EngineState(number, rank, self.hosts[rank]) for number, rank in enumerate(self.layout.engines)]
+        client = ClientState(1, Notebook(0), 2, self.layout.engines, self.hosts, self.loops[1].afterwards)
+        self.port = Port(client, self.loops[1], stream=False)
+        self.client = client
+        self._perform = perform
+        self._move_in()
+
+    def _move_in(self) -> None:
+        self.loops[0].host(self.controller, controller.REACTIONS, controller.commit_when_due)
+        self.loops[2].host(self.task, task.REACTIONS, task.tick)
+        for state in self.engines:
+            self.loops[state.rank].host(state, engine.REACTIONS)
+
+    # messages ----------------------------------------------------------------------------------------------------------
+
+    def turn(self, rank: int) -> bool:
+        """One turn of a rank. Whether anything happened."""
+        happened = self.loops[rank].turn()
+        self.check()
+        return happened
+
+    def settle(self) -> bool:
+        """Turns of everybody until nothing happens any more; no user code runs. Whether anything happened."""
+        happened = False
+        while sum(self.turn(rank) for rank in range(self.layout.size)):  # of all, not only up to the first to whom something happens
+            happened = True
+        return happened
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, and everybody do what is due then."""
+        self.clock.advance(seconds)
+        self.settle()
+
+    @contextmanager
+    def attended(self) -> Iterator[None]:
+        """Inside, whoever waits at the client drives everybody else too; still no user code runs."""
+        others = [rank for rank in range(self.layout.size) if rank != self.port.state.rank]
+        self.loops[1].guest = lambda: sum(self.turn(rank) for rank in others) > 0
+        try:
+            yield
+        finally:
+            self.loops[1].guest = None
+
+    # user code ---------------------------------------------------------------------------------------------------------
+
+    def begin(self, number: int) -> Job | None:
+        """An engine begins the call that is first in its queue; None if there is none."""
+        state = self.engines[number]
+        assert state.running is None, f"engine {number} runs {state.running} already"
+        state.running = state.queue.popleft() if state.queue else None
+        return state.running
+
+    def finish(self, number: int) -> Done:
+        """An engine ends the call that it has begun, and reports what came of it."""
+        state, started = self.engines[number], self.clock()
+        job, state.running = state.running, None
+        assert job is not None, f"engine {number} has begun nothing"
+        try:
+            frames, error = dump(self._perform(number, job)), ""
+        except Exception as failure:
+            frames, error = describe(failure, f"on engine {number}:"), one_line(failure)
+        done = Done(job.command.call, number, "error" if error else "ok", started, self.clock(), "", "", error)
+        report(self.loops[state.rank].out, job, done, frames)
+        return done
+
+    def run(self) -> None:
+        """Everything that can happen without time passing: messages arrive, and engines run what they have."""
+        self.settle()
+        while sum(self._run_one(state) for state in self.engines):
+            self.settle()
+
+    def _run_one(self, state: EngineState) -> bool:
+        if state.running is None and self.begin(state.id) is None:
+            return False
+        self.finish(state.id)
+        return True
+
+    def check(self) -> None:
+        """What is always true of each role."""
+        self.controller.check()
+        self.client.check()
+        self.task.check()
+        for state in self.engines:
+            state.check()
