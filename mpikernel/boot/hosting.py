@@ -43,7 +43,7 @@ class Rank:
         self.rank = comms.mail.Get_rank()
         self.roles = layout.roles(self.rank)
         self.loop = Loop(MpiTransport(comms.mail, comms.bulk, comms.control, launch.settings.bulk_threshold))
-        self.signals = Signals(self.loop, layout.controller, lambda: any(inside() for inside in self.user_code))
+        self.signals = Signals(self.loop, layout.controller, self.settings.grace, lambda: any(inside() for inside in self.user_code))
         self.user_code: list[Callable[[], bool]] = []  # each tells whether the main thread is in the user's code
         self.in_call: Callable[[], bool] = lambda: False  # whether the calling thread is in a call of an engine of this process
         self.main: Callable[[], object] = lambda: self.loop.wait(lambda: self.loop.stop)  # what the main thread does until the world stops

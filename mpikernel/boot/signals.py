@@ -14,12 +14,15 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from mpikernel.errors import OverdueError
 from mpikernel.wire.loop import Loop, Outbox
 from mpikernel.wire.messages import Signalled
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 #: Seconds between two interrupts of user code that does not end.
 AGAIN = 0.5
+#: Exit codes of a world that a signal ended are those of a process that it kills: 128 + its number.
+SIGNAL_BASE = 128
 #: Seconds between two looks for signals that Python's handlers have not seen yet, because the main thread is in C code.
 LOOK = 0.05
 
@@ -27,13 +30,15 @@ LOOK = 0.05
 class Signals:
     """One process's signals. `in_user_code` tells whether the main thread is where a KeyboardInterrupt belongs."""
 
-    def __init__(self, loop: Loop, controller: int, in_user_code: Callable[[], bool]) -> None:
+    def __init__(self, loop: Loop, controller: int, patience: float, in_user_code: Callable[[], bool]) -> None:
         self.first: int | None = None  # the signal that came first
         self._loop = loop
         self._controller = controller
+        self._patience = patience  # with a controller that is told and does not answer (seconds)
         self._in_user_code = in_user_code
-        self._told = False  # the controller
+        self._told = 0.0  # monotonic time at which the controller was told
         self._interrupted = 0.0  # monotonic time of the last interrupt of user code
+        self._asked = 0.0  # monotonic time at which this process was last sent a signal by itself
         self._looked = 0.0
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._main = threading.main_thread().ident or 0
@@ -63,22 +68,35 @@ class Signals:
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self._loop.stop is None:
             self.first = self.first or signum
-        if self._in_user_code():
-            self._interrupted = time.monotonic()
+        now = time.monotonic()
+        if self._in_user_code() and now - self._interrupted > AGAIN:  # one may come in several ways; `finally` is to get its time
+            self._interrupted = now
             self._loop.hold.interrupt(KeyboardInterrupt(signal.Signals(signum).name))
 
     def tick(self, out: Outbox) -> None:
-        """Tell the controller; interrupt user code once the world stops."""
+        """Tell the controller; interrupt user code once the world stops.
+
+        Raises:
+            OverdueError: the controller does not answer, so this rank has to end the world.
+        """
         now = time.monotonic()
         if now - self._looked > LOOK:
             self._looked = now
             self._look()
-        if self.first is not None and not self._told:
-            self._told = True
-            out.send(self._controller, Signalled(self.first))
-        if self._loop.stop is not None and self._in_user_code() and now - self._interrupted > AGAIN:
-            self._interrupted = now
+        if self.first is not None and self._loop.stop is None:
+            self._tell(out, self.first, now)
+        if self._loop.stop is not None and self._in_user_code() and now - max(self._asked, self._interrupted) > AGAIN:
+            self._asked = now
             signal.pthread_kill(self._main, signal.SIGINT)
+
+    def _tell(self, out: Outbox, signum: int, now: float) -> None:
+        """Tell the controller once, and see that it answers."""
+        if not self._told:
+            self._told = now
+            out.send(self._controller, Signalled(signum))
+        elif now - self._told > self._patience:
+            name = signal.Signals(signum).name
+            raise OverdueError(f"{name} came, and the controller (rank {self._controller}) did not answer", SIGNAL_BASE + signum)
 
     def _look(self) -> None:
         """Signals that have come but whose handlers wait for the main thread to leave C code."""

@@ -66,11 +66,22 @@ class Runner:
             self.stream(self._loop.out, ended=True)
             self.state.running = None
             self._lent = len(frames) > 1  # the first is a pickle, the others are the user's arrays
-            if error and self._loop.stop is not None:
-                return False  # the world's end cut it short: that is no error of its own, it is unfinished
+            if error and self._was_cut_short():
+                return False
             report(self._loop.out, job, done, frames)
         self._loop.turn()  # not `nudge`, which in a world of one rank would run the next call inside of this one
         return True
+
+    def _was_cut_short(self) -> bool:
+        """Whether the world is ending: what went wrong then is no error of the call, which is unfinished.
+
+        Raises:
+            KeyboardInterrupt: a signal interrupted the call in the script's own process, so it is the script that is interrupted.
+        """
+        signalled = self._loop.hold.interrupted
+        if signalled is not None and not self._output.always:
+            raise KeyboardInterrupt(*signalled.args)
+        return signalled is not None or self._loop.stop is not None
 
     def _perform(self, job: Job) -> tuple[Frames, str]:
         """Frames of the result and no error, or frames that describe the error and the error in one line."""

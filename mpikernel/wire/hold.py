@@ -13,6 +13,7 @@ class Hold:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self.interrupted: BaseException | None = None  # what a signal last raised, or is about to
         self._shielded = False  # the main thread has the lock, or is about to
         self._put_off: BaseException | None = None
         self._main = threading.main_thread().ident
@@ -48,6 +49,7 @@ class Hold:
 
     def interrupt(self, error: BaseException) -> None:
         """For signal handlers: raise in the main thread, now or as soon as it lets go of the lock."""
+        self.interrupted = error
         if not self._shielded:
             raise error
         self._put_off = error
