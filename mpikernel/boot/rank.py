@@ -28,6 +28,7 @@ from mpikernel.world.communicators import (
     Intracomm,
     check_threads,
     finalize,
+    keep_from_finalizing,
     library,
     make_communicators,
     thread_level,
@@ -114,6 +115,7 @@ def _live(
     share_cores_of_host([member.host for member in members].count(members[rank].host))
     log = Log(launch.settings.log_level, os.path.join(launch.settings.cluster_dir, "log", f"rank-{rank}.log"))
     comms = make_communicators(layout)
+    keep_from_finalizing()
     own = Rank(launch, ledger, layout, comms, [member.host for member in members])
     own.move_in()
     if rank == 0:

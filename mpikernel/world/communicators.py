@@ -27,6 +27,9 @@ LEVELS = {
 }
 
 
+_finalize = MPI.Finalize  # what users find under that name does nothing
+
+
 class Communicators(NamedTuple):
     """`engines` is COMM_NULL on ranks that are none."""
 
@@ -43,7 +46,12 @@ def world_of_this_process() -> MPI.Intracomm:
 
 def finalize() -> None:
     """Leave MPI."""
-    MPI.Finalize()
+    _finalize()
+
+
+def keep_from_finalizing() -> None:
+    """Let MPI.Finalize do nothing for Python code of this process: programs written for mpiexec end with it, and the world goes on."""
+    MPI.Finalize = lambda: None
 
 
 def show_engines_alone(comms: Communicators) -> None:
