@@ -10,6 +10,7 @@ from mpikernel.engine.output import Output
 from mpikernel.engine.runner import Runner, become_main
 from mpikernel.engine.service import host_engine, serve, serve_pending
 from mpikernel.engine.state import EngineState
+from mpikernel.engine.staying import keep_process
 from mpikernel.world.communicators import show_engines_alone
 
 
@@ -28,6 +29,7 @@ def host(rank: Rank) -> None:
     if alone:
         become_main(runner.namespace)
         output.open()
+        keep_process()
         rank.main = lambda: serve(rank.loop, runner)
     else:
         rank.in_call = lambda: runner.in_this_thread

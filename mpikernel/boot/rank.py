@@ -20,6 +20,7 @@ from mpikernel.boot.hosting import Rank
 from mpikernel.boot.log import Log
 from mpikernel.boot.threads import share_cores_of_host
 from mpikernel.config.launcher import launcher_name, launcher_rank, launcher_size
+from mpikernel.engine.staying import leave_at_once
 from mpikernel.errors import LaunchError, MpikernelError
 from mpikernel.interfaces.script.program import set_path
 from mpikernel.ledger.promise import Ledger
@@ -163,11 +164,11 @@ def _abort(comm: Intracomm, rank: int, terminal: int, error: BaseException) -> N
     code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", BROKEN)
     os.write(terminal, f"mpikernel: error: rank {rank} on {os.uname().nodename} ends the world: {trace}".encode(errors="backslashreplace"))
     comm.Abort(code)
-    os._exit(code)
+    leave_at_once(code)
 
 
 def _end_by_force_later(code: int) -> None:
     """MPI is done with; nothing that is left in this process may keep the world waiting."""
-    timer = threading.Timer(EXIT_PATIENCE, os._exit, (code,))
+    timer = threading.Timer(EXIT_PATIENCE, leave_at_once, (code,))
     timer.daemon = True
     timer.start()
