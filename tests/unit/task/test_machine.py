@@ -1,0 +1,210 @@
+"""The task interface in any order of events: between real engines' and a real client's reactors, over mail that only keeps the order
+between each two ranks, whatever is submitted, ends, fails, is cancelled or is on its way at that moment.
+
+Nothing is lost, every task is answered once, and none is run again unless it failed and may be tried again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from mpikernel.client import reactor as client_reactor
+from mpikernel.client.state import TASKS, ClientState
+from mpikernel.engine import reactor as engine_reactor
+from mpikernel.engine.runner import report
+from mpikernel.engine.state import EngineState, Job
+from mpikernel.interfaces.task import reactor as task_reactor
+from mpikernel.interfaces.task.state import AHEAD, Seat, TaskState
+from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED
+from mpikernel.testing.outbox import RecordingOutbox
+from mpikernel.wire.envelope import Frame
+from mpikernel.wire.messages import Cancelled, CancelTasks, Done, Message, Submit
+from mpikernel.wire.mirror import Kept, Sent
+from mpikernel.wire.notebook import Notebook
+from mpikernel.wire.transport import Arrival
+
+CLIENT, TASK, ENGINES = 1, 2, (3, 4, 5)
+NOW = 1000.0
+MEMORY = 2  # functions that each remembers; fewer than there are
+FUNCTIONS = (b"f", b"g", b"h", b"i")
+
+
+class TaskMachine(RuleBasedStateMachine):
+    """A task interface, three engines and a client; the mail between each two ranks is a queue that a rule delivers from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = RecordingOutbox()
+        self.mail: dict[tuple[int, int], deque[Arrival]] = defaultdict(deque)  # by sender and receiver
+        self.task = TaskState(Notebook(0), [Seat(rank, f"host{rank}", sent=Sent(MEMORY)) for rank in ENGINES])
+        self.task.functions[CLIENT] = Kept(MEMORY)
+        self.engines = [EngineState(number, rank, f"host{rank}") for number, rank in enumerate(ENGINES)]
+        for state in self.engines:
+            state.functions[TASK, True] = Kept(MEMORY)
+        self.client = ClientState(CLIENT, Notebook(0), TASK, ENGINES, (), lambda action: None)
+        self.client.sent[TASKS] = Sent(MEMORY)
+        self.submitted: dict[int, Submit] = {}
+        self.runs: dict[int, list[bool]] = defaultdict(list)  # of each task, how each of its runs ended
+        self.answers: dict[int, Done] = {}
+        self.asked: dict[int, int] = defaultdict(int)  # of each task, how often its cancelling was asked for
+        self.told: dict[int, list[bool]] = defaultdict(list)  # of each task, what was answered: whether it was dropped
+
+    # what happens ------------------------------------------------------------------------------------------------------
+
+    @rule(
+        count=st.integers(1, 3), function=st.sampled_from(FUNCTIONS), retries=st.integers(0, 2), only=st.sets(st.integers(0, 2), max_size=2)
+    )
+    def submit(self, count: int, function: bytes, retries: int, only: set[int]) -> None:
+        for _ in range(count):
+            number = self.client.new_call("task", "f", -1, NOW, is_task=True).id
+            carried = 0 if self.client.knows(TASKS, function) else 2
+            message = Submit(number, function, carried, "f", retries, tuple(sorted(only)), NOW, False)
+            self.submitted[number] = message
+            self.post(CLIENT, TASK, message, [*[b"code of", function][:carried], b"arguments", b"%d" % number])
+
+    @precondition(lambda self: self.submitted)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        numbers = data.draw(st.sets(st.sampled_from(sorted(self.submitted)), min_size=1, max_size=4))
+        for number in numbers:
+            self.asked[number] += 1
+        self.post(CLIENT, TASK, CancelTasks(tuple(sorted(numbers))))
+
+    @precondition(lambda self: any(self.mail.values()))
+    @rule(data=st.data())
+    def deliver(self, data: st.DataObject) -> None:
+        self.deliver_from(data.draw(st.sampled_from(sorted(pair for pair, row in self.mail.items() if row))))
+
+    @precondition(lambda self: any(self.mail.values()))
+    @rule()
+    def deliver_all(self) -> None:
+        while pairs := [pair for pair, row in self.mail.items() if row]:
+            for pair in pairs:
+                self.deliver_from(pair)
+
+    @precondition(lambda self: any(state.queue and not state.running for state in self.engines))
+    @rule(data=st.data())
+    def begin(self, data: st.DataObject) -> None:
+        state = data.draw(st.sampled_from([state for state in self.engines if state.queue and not state.running]))
+        state.running = state.queue.popleft()
+
+    @precondition(lambda self: any(state.running for state in self.engines))
+    @rule(data=st.data(), good=st.booleans())
+    def finish(self, data: st.DataObject, good: bool) -> None:
+        self.finish_on(data.draw(st.sampled_from([state for state in self.engines if state.running])), good)
+
+    # how it happens ----------------------------------------------------------------------------------------------------
+
+    def post(self, sender: int, receiver: int, message: Message, frames: Sequence[Frame] = ()) -> None:
+        self.mail[sender, receiver].append(Arrival(sender, message, list(frames)))
+
+    def deliver_from(self, pair: tuple[int, int]) -> None:
+        receiver = pair[1]
+        arrival = self.mail[pair].popleft()
+        if receiver == CLIENT:
+            self.note_what_the_client_is_told(arrival.message)
+        state, reactions = self.role(receiver)
+        reactions[type(arrival.message)](state, self.out, arrival, NOW)
+        self.flush(receiver)
+
+    def role(self, rank: int) -> tuple[Any, Any]:
+        if rank == TASK:
+            return self.task, task_reactor.REACTIONS
+        if rank == CLIENT:
+            return self.client, client_reactor.REACTIONS
+        return self.engines[ENGINES.index(rank)], engine_reactor.REACTIONS
+
+    def flush(self, sender: int) -> None:
+        for receiver in list(self.out.mail):
+            for parcel in self.out.take(receiver):
+                self.post(sender, receiver, parcel.message, parcel.frames)
+
+    def note_what_the_client_is_told(self, message: Message) -> None:
+        if isinstance(message, Done):
+            assert message.call not in self.answers, "a task was answered twice"
+            self.answers[message.call] = message
+        else:
+            assert isinstance(message, Cancelled)
+            for number in message.dropped:
+                assert self.answers[number].status == ABORTED, "its end is told before"
+            for number in (*message.dropped, *message.kept):
+                self.told[number].append(number in message.dropped)
+
+    def finish_on(self, state: EngineState, good: bool) -> None:
+        job, state.running = state.running, None
+        assert job is not None
+        number = job.command.call
+        self.check_job(state, job)
+        self.runs[number].append(good)
+        status, error = (OK, "") if good else (ERROR, "ValueError: no")
+        report(self.out, job, Done(number, state.id, status, NOW, NOW, "", "", error), [b"value" if good else b"error"])
+        self.flush(state.rank)
+
+    def check_job(self, state: EngineState, job: Job) -> None:
+        """It is what was submitted, where it may be, and for good reason."""
+        number = job.command.call
+        submit = self.submitted[number]
+        assert job.function is not None
+        assert list(job.function.frames) == [b"code of", submit.function]
+        assert list(job.frames) == [b"arguments", b"%d" % number]
+        assert state.id in submit.targets or not submit.targets
+        assert job.command.attempt == len(self.runs[number]) + 1 <= submit.retries + 1
+        assert not any(self.runs[number]), "it ended well before"
+        assert job.client == CLIENT
+
+    # what is always true -----------------------------------------------------------------------------------------------
+
+    @invariant()
+    def states_are_sound(self) -> None:
+        self.task.check()
+        self.client.check()
+        for state, seat in zip(self.engines, self.task.seats, strict=True):
+            state.check()
+            assert 0 <= len(state.queue) + (state.running is not None) <= seat.held <= AHEAD + 1
+
+    @invariant()
+    def engines_are_not_left_idle(self) -> None:
+        for task in self.task.waiting:
+            seats = [self.task.seats[engine] for engine in task.submit.targets or range(len(ENGINES))]
+            assert all(seat.held > AHEAD for seat in seats), f"task {task.submit.task} waits although an engine has room"
+
+    def teardown(self) -> None:
+        """Everything comes to its end, and then everything adds up."""
+        while any(self.mail.values()) or any(state.queue or state.running for state in self.engines):
+            self.deliver_all()
+            for state in self.engines:
+                if state.running is None and state.queue:
+                    state.running = state.queue.popleft()
+                if state.running is not None:
+                    self.finish_on(state, good=True)
+            self.states_are_sound()
+        assert not self.task.waiting
+        assert not self.task.assigned
+        assert not self.client.open
+        assert self.answers.keys() == self.submitted.keys()
+        for number in self.submitted:
+            self.check_end(number)
+
+    def check_end(self, number: int) -> None:
+        answer, runs, submit = self.answers[number], self.runs[number], self.submitted[number]
+        if answer.status == OK:
+            assert runs[-1:] == [True]
+        elif answer.status == ERROR:
+            assert runs == [False] * (submit.retries + 1)
+        else:
+            assert (answer.status, answer.engine, runs) == (ABORTED, -1, [False] * len(runs))
+            assert len(runs) <= submit.retries
+        assert len(self.told[number]) == self.asked[number], "each request is answered once"
+        assert self.told[number].count(True) == (answer.status == ABORTED)
+        record = self.task.notes.records[number]
+        assert record.status == answer.status != SUBMITTED
+
+
+TestTaskMachine = TaskMachine.TestCase
+TestTaskMachine.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)

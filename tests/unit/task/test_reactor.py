@@ -1,0 +1,160 @@
+"""The task interface: who gets which task, what travels with it, and what is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from mpikernel.errors import OurProtocolError
+from mpikernel.interfaces.task.reactor import REACTIONS, least_loaded, tick
+from mpikernel.interfaces.task.state import AHEAD, Seat, TaskState
+from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED, Record
+from mpikernel.testing.clock import ManualClock
+from mpikernel.testing.outbox import RecordingOutbox
+from mpikernel.wire.envelope import Parcel
+from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, Failed, Message, Note, Released, Submit, Withdraw, Withdrawn
+from mpikernel.wire.notebook import GATHER, Notebook
+from mpikernel.wire.transport import Arrival
+
+CONTROLLER, CLIENT, FIRST, SECOND = 0, 1, 3, 4
+ROOM = AHEAD + 1  # tasks that an engine holds
+
+
+class Bench:
+    """A task interface with two engines."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.out = RecordingOutbox()
+        self.state = TaskState(Notebook(CONTROLLER), [Seat(FIRST, "a"), Seat(SECOND, "b")])
+
+    def react(self, sender: int, message: Message, frames: Sequence[bytes] = ()) -> None:
+        REACTIONS[type(message)](self.state, self.out, Arrival(sender, message, frames), self.clock())
+        self.state.check()
+
+    def submit(self, *numbers: int, name: bytes = b"f", carried: int = 1, retries: int = 0, targets: tuple[int, ...] = ()) -> None:
+        for number in numbers:
+            message = Submit(number, name, carried, "f", retries, targets, 5.0, False)
+            self.react(CLIENT, message, [b"code"] * carried + [b"args"])
+
+    def given(self, rank: int) -> list[int]:
+        """Tasks that an engine has been sent since the last time."""
+        return [message.call for message in self.out.take_messages(rank) if isinstance(message, Apply)]
+
+    def fail(self, engine: int, rank: int, number: int) -> Done:
+        done = Done(number, engine, "error", 1.0, 2.0, "", "", "ValueError: no")
+        self.react(rank, Failed(1, done), [b"description"])
+        return done
+
+    def recorded(self) -> dict[int, Record]:
+        """The latest record of each task since the last time."""
+        tick(self.state, self.out, self.clock.advance(GATHER))
+        return {record.task: record for note in self.out.take_messages(CONTROLLER) if isinstance(note, Note) for record in note.records}
+
+
+def test_engines_get_tasks_in_turn_until_they_have_no_room() -> None:
+    bench = Bench()
+    bench.submit(*range(2 * ROOM + 3))
+    assert (bench.given(FIRST), bench.given(SECOND)) == ([0, 2], [1, 3])
+    assert [task.submit.task for task in bench.state.waiting] == [4, 5, 6]
+    bench.react(SECOND, Released(1, 1, 1.0, 2.0))
+    assert (bench.given(FIRST), bench.given(SECOND)) == ([], [4])
+    bench.out.assert_silent()
+
+
+def test_a_task_goes_only_where_it_may_and_holds_up_nobody() -> None:
+    bench = Bench()
+    bench.submit(*range(ROOM + 1), targets=(0,))
+    bench.submit(10, 11)
+    assert (bench.given(FIRST), bench.given(SECOND)) == (list(range(ROOM)), [10, 11])
+    assert [task.submit.task for task in bench.state.waiting] == [ROOM]
+    bench.react(FIRST, Released(0, 1, 1.0, 2.0))
+    assert bench.given(FIRST) == [ROOM]
+
+
+def test_the_engine_that_holds_fewest() -> None:
+    seats = [Seat(3, "a", held=1), Seat(4, "b", held=0), Seat(5, "c", held=ROOM)]
+    assert least_loaded(seats, ()) == 1
+    assert least_loaded(seats, (0, 2)) == 0
+    assert least_loaded(seats, (2,)) is None
+
+
+def test_frames_are_passed_on_as_they_came_and_a_function_once_to_each_engine() -> None:
+    bench = Bench()
+    bench.submit(0)
+    bench.submit(1, 2, carried=0)
+    first, third = bench.out.take(FIRST)
+    [second] = bench.out.take(SECOND)
+    assert first == Parcel(Apply(0, CLIENT, b"f", 1, "f", 1, False), [b"code", b"args"])
+    assert second == Parcel(Apply(1, CLIENT, b"f", 1, "f", 1, False), [b"code", b"args"])
+    assert third == Parcel(Apply(2, CLIENT, b"f", 0, "f", 1, False), [b"args"])
+
+
+def test_a_function_that_never_came() -> None:
+    with pytest.raises(OurProtocolError, match="was named but never sent"):
+        Bench().submit(0, carried=0)
+
+
+def test_a_good_task_is_written_down_and_costs_no_message() -> None:
+    bench = Bench()
+    bench.submit(7)
+    assert bench.recorded() == {7: Record(7, "task", "f", submitted=5.0, status=SUBMITTED)}
+    bench.out.take(FIRST)
+    bench.react(FIRST, Released(7, 1, 1.5, 2.5))
+    assert bench.recorded() == {7: Record(7, "task", "f", 0, FIRST, "a", 5.0, 1.5, 2.5, OK)}
+    bench.out.assert_silent()
+
+
+def test_a_failed_task_is_tried_again_behind_the_others() -> None:
+    bench = Bench()
+    bench.submit(0, retries=1)
+    bench.submit(*range(1, 2 * ROOM + 1))
+    bench.out.take(FIRST), bench.out.take(SECOND)
+    bench.fail(0, FIRST, 0)
+    assert bench.given(FIRST) == [2 * ROOM]
+    bench.react(SECOND, Released(1, 1, 1.0, 2.0))
+    [again] = bench.out.take_messages(SECOND)
+    assert isinstance(again, Apply)
+    assert (again.call, again.attempt) == (0, 2)
+    bench.out.assert_silent()
+
+
+def test_the_last_failure_goes_to_the_client_as_it_came() -> None:
+    bench = Bench()
+    bench.submit(7)
+    bench.out.take(FIRST)
+    done = bench.fail(0, FIRST, 7)
+    assert bench.out.take(CLIENT) == [Parcel(done, [b"description"])]
+    record = bench.recorded()[7]
+    assert (record.status, record.error, record.attempt, record.engine) == (ERROR, "ValueError: no", 1, 0)
+    bench.out.assert_silent()
+
+
+def test_cancelling_what_waits_here() -> None:
+    bench = Bench()
+    bench.submit(*range(2 * ROOM), 50, 51)
+    bench.out.mail.clear()
+    bench.react(CLIENT, CancelTasks((51, 99)))
+    done = Done(51, -1, "aborted", 0.0, bench.clock(), "", "", "cancelled before it began")
+    assert bench.out.take_messages(CLIENT) == [done, Cancelled((51,), (99,))]
+    assert bench.recorded()[51].status == ABORTED
+    assert [task.submit.task for task in bench.state.waiting] == [50]
+    bench.out.assert_silent()
+
+
+def test_what_engines_hold_is_asked_back_and_they_answer() -> None:
+    bench = Bench()
+    bench.submit(*range(2 * ROOM), 50)
+    bench.out.mail.clear()
+    bench.react(CLIENT, CancelTasks((0, 1, 2)))
+    assert bench.out.take_messages(FIRST) == [Withdraw((0, 2), CLIENT)]
+    assert bench.out.take_messages(SECOND) == [Withdraw((1,), CLIENT)]
+    bench.out.assert_silent()
+    bench.react(FIRST, Withdrawn((2,), (0,), CLIENT))
+    done = Done(2, -1, "aborted", 0.0, bench.clock(), "", "", "cancelled before it began")
+    assert bench.out.take_messages(CLIENT) == [done, Cancelled((2,), (0,))]
+    assert bench.given(FIRST) == [50]
+    bench.react(SECOND, Withdrawn((), (1,), CLIENT))
+    assert bench.out.take_messages(CLIENT) == [Cancelled((), (1,))]
+    bench.out.assert_silent()
