@@ -7,9 +7,6 @@ import msgspec
 from mpikernel.config.launch import Launch
 from mpikernel.world.layout import Layout
 
-#: Exit code of a command line, configuration or launch that cannot work; nothing has been run.
-USAGE = 2
-
 
 class Member(msgspec.Struct, frozen=True, array_like=True):
     """What a rank says of itself at boot."""

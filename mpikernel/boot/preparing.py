@@ -10,13 +10,14 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mpikernel.boot.agreement import USAGE, Member, Outcome
+from mpikernel.boot.agreement import Member, Outcome
 from mpikernel.config.arguments import parse
 from mpikernel.config.directory import ClusterDirectory
 from mpikernel.config.launch import Help, Launch
 from mpikernel.errors import MpikernelError, UsageError
 from mpikernel.ledger.promise import Ledger
 from mpikernel.ledger.records import Run
+from mpikernel.world.exit_codes import USAGE
 from mpikernel.world.layout import Layout, arrange
 
 

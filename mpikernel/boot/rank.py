@@ -6,8 +6,10 @@ Nothing here may hang: every wait has a limit, and who reaches it aborts the wor
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NoReturn
@@ -15,7 +17,7 @@ from typing import NoReturn
 import msgspec
 
 from mpikernel import __version__
-from mpikernel.boot.agreement import USAGE, Member, Outcome
+from mpikernel.boot.agreement import Member, Outcome
 from mpikernel.boot.hosting import Rank
 from mpikernel.boot.log import Log
 from mpikernel.boot.threads import share_cores_of_host
@@ -36,17 +38,18 @@ from mpikernel.world.communicators import (
     world_of_this_process,
 )
 from mpikernel.world.exchange import broadcast, check_same, everyone
+from mpikernel.world.exit_codes import BROKEN, INTERRUPTED, USAGE
 from mpikernel.world.layout import Layout
 from mpikernel.world.roles import Role
 from mpikernel.world.standard_input import close_standard_input
 
-#: Exit code when mpikernel itself fails (EX_SOFTWARE).
-BROKEN = 70
-#: Exit code of a world that was interrupted (SIGINT) before it could end in order.
-INTERRUPTED = 130
 _aborting = threading.Lock()
 #: Seconds after which a process that cannot end by itself (a thread of the user's that never ends) is ended.
 EXIT_PATIENCE = 2.0
+#: Seconds that leaving MPI may take, when all ranks have said goodbye.
+FINALIZE_PATIENCE = 10
+#: Seconds that mpiexec gets to pass on the last words of a rank that aborts the world; MPICH's drops what it has not read.
+LAST_WORDS = 0.2
 
 
 def main(argv: Sequence[str]) -> NoReturn:
@@ -103,9 +106,7 @@ def _check_launch(size: int) -> None:
     )
 
 
-def _live(
-    rank: int, abort: Callable[[BaseException], object], outcome: Outcome, ledger: Ledger | None, members: list[Member]
-) -> int:
+def _live(rank: int, abort: Callable[[BaseException], object], outcome: Outcome, ledger: Ledger | None, members: list[Member]) -> int:
     """Make the world, play this rank's roles until it ends, and return its exit code."""
     launch, layout = outcome.launch, outcome.layout
     assert launch is not None
@@ -148,9 +149,17 @@ def _leave(own: Rank, code: int) -> None:
     """Say goodbye, wait until everybody has, and finalize MPI."""
     own.say_goodbye()
     own.close()
+    _finalize_in_time()
     if not own.may_linger:
         _end_by_force_later(code)
+
+
+def _finalize_in_time() -> None:
+    """Leave MPI. It waits for all ranks, and holds the GIL meanwhile, so only the kernel can end a wait that goes on for ever."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(FINALIZE_PATIENCE)
     finalize()
+    signal.alarm(0)
 
 
 def _abort(comm: Intracomm, rank: int, terminal: int, error: BaseException) -> NoReturn:
@@ -163,6 +172,7 @@ def _abort(comm: Intracomm, rank: int, terminal: int, error: BaseException) -> N
     trace = "".join(traceback.format_exception(error)) if not isinstance(error, MpikernelError) else f"{type(error).__name__}: {error}\n"
     code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", BROKEN)
     os.write(terminal, f"mpikernel: error: rank {rank} on {os.uname().nodename} ends the world: {trace}".encode(errors="backslashreplace"))
+    time.sleep(LAST_WORDS)
     comm.Abort(code)
     leave_at_once(code)
 

@@ -10,10 +10,7 @@ from mpikernel.config.launch import Program
 from mpikernel.interfaces.script.program import run_program, tell_interrupt
 from mpikernel.wire.messages import ScriptEnded
 from mpikernel.wire.notebook import Notebook
-
-#: Exit code of a script that was interrupted although nobody sent a signal: it raised KeyboardInterrupt itself.
-INTERRUPTED = 130
-SIGNAL_BASE = 128
+from mpikernel.world.exit_codes import INTERRUPTED, SIGNAL_BASE
 
 
 class Script:

@@ -17,12 +17,11 @@ from typing import Any
 from mpikernel.errors import OverdueError
 from mpikernel.wire.loop import Loop, Outbox
 from mpikernel.wire.messages import Signalled
+from mpikernel.world.exit_codes import SIGNAL_BASE
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 #: Seconds between two interrupts of user code that does not end.
 AGAIN = 0.5
-#: Exit codes of a world that a signal ended are those of a process that it kills: 128 + its number.
-SIGNAL_BASE = 128
 #: Seconds between two looks for signals that Python's handlers have not seen yet, because the main thread is in C code.
 LOOK = 0.05
 

@@ -12,9 +12,7 @@ from mpikernel.controller.state import ControllerState
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import Goodbye, Leave, Note, ScriptEnded, Signalled, Stop
 from mpikernel.wire.transport import Arrival
-
-#: Exit codes of a world that a signal ended are those of a process that it kills: 128 + its number.
-SIGNAL_BASE = 128
+from mpikernel.world.exit_codes import SIGNAL_BASE
 
 
 def on_note(state: ControllerState, out: Outbox, arrival: Arrival, now: float) -> None:

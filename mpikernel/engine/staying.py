@@ -6,6 +6,7 @@ It would end the world without a word, and under MPICH even with exit code 0. Pr
 from __future__ import annotations
 
 import os
+import posix
 from typing import NoReturn
 
 #: The real one, for us.
@@ -21,4 +22,4 @@ def keep_process() -> None:
             leave_at_once(status)
         raise SystemExit(status)
 
-    os._exit = refuse
+    os._exit = posix._exit = refuse  # pickle knows it by the other name

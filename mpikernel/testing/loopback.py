@@ -98,12 +98,23 @@ class LoopbackWorld:
     @contextmanager
     def attended(self) -> Iterator[None]:
         """Inside, whoever waits at the client drives everybody else too; still no user code runs."""
-        others = [rank for rank in range(self.layout.size) if rank != self.port.state.rank]
-        self.loops[1].guest = lambda: sum(self.turn(rank) for rank in others) > 0
+        yield from self._waited_for_by(lambda: self._turn_others() > 0)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Inside, whoever waits at the client drives everybody else too, and engines run what they have."""
+        yield from self._waited_for_by(lambda: self._turn_others() + self._run_each() > 0)
+
+    def _waited_for_by(self, guest: Callable[[], bool]) -> Iterator[None]:
+        loop = self.loops[self.client.rank]
+        loop.guest = guest
         try:
             yield
         finally:
-            self.loops[1].guest = None
+            loop.guest = None
+
+    def _turn_others(self) -> int:
+        return sum(self.turn(rank) for rank in range(self.layout.size) if rank != self.client.rank)
 
     # user code ---------------------------------------------------------------------------------------------------------
 
@@ -130,8 +141,12 @@ class LoopbackWorld:
     def run(self) -> None:
         """Everything that can happen without time passing: messages arrive, and engines run what they have."""
         self.settle()
-        while sum(self._run_one(state) for state in self.engines):
+        while self._run_each():
             self.settle()
+
+    def _run_each(self) -> int:
+        """One call on each engine that has any; how many."""
+        return sum(self._run_one(state) for state in self.engines)
 
     def _run_one(self, state: EngineState) -> bool:
         if state.running is None and self.begin(state.id) is None:

@@ -28,6 +28,8 @@ Tick = Callable[[Any, "Outbox", float], None]
 
 #: The attendant steps in when nobody has taken a turn for this long (seconds).
 UNATTENDED = 2e-3
+#: How long its last turn is waited for when the loop closes (seconds).
+JOIN_PATIENCE = 1.0
 #: Its longest rest while it drives the loop: long enough not to disturb the user's code, short enough to serve it.
 ATTENDANT_REST = 2e-3
 
@@ -218,9 +220,9 @@ class Loop:
             ladder.rest(self.transport.moving)
 
     def close(self) -> None:
-        """Stop the attendant; afterwards only the caller drives the loop."""
+        """Stop the attendant; afterwards only the caller drives the loop. One that is in a callback of the user's is left there."""
         self._closed = True
         self._bell.set()
         if self._attendant is not None and self._attendant is not threading.current_thread():
-            self._attendant.join()
+            self._attendant.join(JOIN_PATIENCE)
         self._attendant = None

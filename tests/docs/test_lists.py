@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mpikernel.boot.agreement import USAGE
-from mpikernel.boot.rank import BROKEN, INTERRUPTED
 from mpikernel.config.loading import load
 from mpikernel.config.spec import OPTIONS
-from mpikernel.interfaces.script.program import FAILED
+from mpikernel.world.exit_codes import BROKEN, FAILED, INTERRUPTED, USAGE
 from tests.docs.blocks import Block, documents, read_blocks
 from tests.harness.environments import ROOT
 

@@ -8,13 +8,12 @@ import runpy
 import sys
 import threading
 from contextlib import suppress
+from itertools import dropwhile, takewhile
 from types import ModuleType, TracebackType
 
 from mpikernel.config.launch import Program
 from mpikernel.wire.failure import PACKAGE, users_part
-
-#: Exit code of a script that ended with an exception, as python has it.
-FAILED = 1
+from mpikernel.world.exit_codes import FAILED
 
 
 def set_path(program: Program) -> None:
@@ -100,6 +99,7 @@ def tell_interrupt(reason: str) -> None:
     import traceback  # here: only a world that is interrupted needs it
 
     steps = traceback.extract_tb(sys.exc_info()[2])
-    own = [step for step in steps if not step.filename.startswith(PACKAGE)]
+    below_us = dropwhile(lambda step: step.filename.startswith(PACKAGE), steps)
+    own = list(takewhile(lambda step: not step.filename.startswith(PACKAGE), below_us))
     place = f" at {own[-1].filename}:{own[-1].lineno}" if own else ""
     print(f"mpikernel: the script was interrupted{place}: {reason}", file=sys.stderr, flush=True)

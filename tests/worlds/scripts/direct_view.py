@@ -118,7 +118,7 @@ def check_run_runs_a_file_of_the_script() -> None:
     with raises(ValueError, "from the file") as caught:
         one.execute("shout()", block=True)
     assert "to_run.py" in str(caught.error.__cause__)
-    with raises(UsageError, "nowhere.py"):
+    with raises(FileNotFoundError, "nowhere.py"):
         one.run("nowhere.py")
 
 
