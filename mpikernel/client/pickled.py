@@ -91,7 +91,9 @@ def _collect(value: Any, found: list[Any], seen: set[int]) -> bool:
     cells = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
     inner = [*(value.__defaults__ or ()), *cells]
     if value.__globals__.get("__name__") == "__main__":
-        inner += capture(value).values()
+        captured = capture(value)
+        found += captured  # the names: a value may go from one to another
+        inner += captured.values()
     elif "<" in value.__qualname__:
         return False  # a lambda or local function of a module: it goes by value too, with globals of that module
     return all(_collect(item, found, seen) for item in inner)
