@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
 
 #: Of each stream of one call, this much is kept (bytes): half from its beginning, half from its end. The log has it all.
@@ -31,7 +32,8 @@ class Stream:
     def redirect(self) -> None:
         """Put the log in place of the descriptor and of sys.stdout or sys.stderr."""
         before: TextIO = getattr(sys, self.name)
-        before.flush()
+        with suppress(AttributeError, OSError, ValueError):  # the script has closed or replaced it
+            before.flush()
         self._saved = (os.dup(self._descriptor), before)
         os.dup2(self._log, self._descriptor, inheritable=True)
         setattr(sys, self.name, self._text)
