@@ -103,6 +103,19 @@ def check_plain_mpi4py_sees_the_engines_alone() -> None:
     assert everybody.apply_sync(plain_mpi4py_import_of_name) == [(number, COUNT) for number in client.ids]
 
 
+def check_user_code_cannot_finalize_mpi() -> None:
+    def ends_as_programs_do() -> int:
+        from mpi4py import MPI
+
+        MPI.Finalize()
+        size: int = MPI.COMM_WORLD.size
+        return size
+
+    assert everybody.apply_sync(ends_as_programs_do) == [COUNT] * COUNT
+    MPI.Finalize()
+    assert everybody.apply_sync(sum_over_engines, 0.0) == [0.0] * COUNT
+
+
 def check_calls_in_between_do_not_disturb_collectives() -> None:
     """Engines are in a collective while messages for them come."""
     slow = everybody.apply_async(lambda: engine.comm.allreduce(engine.id))

@@ -185,6 +185,9 @@ def check_leaving_is_only_an_error() -> None:
             assert isinstance(caught.error.__cause__, RemoteTraceback)
     with raises(RemoteError, "SystemExit"):
         one.execute("import sys; sys.exit('bye')", block=True)
+    if APART:
+        with raises(RemoteError, "SystemExit: 0"):
+            one.apply_sync(os._exit, 0)
     with raises(CompositeError, "SystemExit"):
         everybody.map_sync(sys.exit, range(COUNT))
     with raises(RemoteError, "BaseExceptionGroup"):
