@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mpikernel.client.metadata import Metadata
 from mpikernel.client.result import AsyncMapResult, AsyncResult
 from mpikernel.engine.state import Job
 from mpikernel.errors import ClosedError, CompositeError, TaskAborted, remote_text
@@ -109,6 +110,7 @@ def test_metadata_tell_where_and_when() -> None:
     world = LoopbackWorld()
     result = direct(world, inverse, 2, targets=(1,), single=True)
     before = result.metadata
+    assert isinstance(before, Metadata)
     assert (before.status, before.started, before.received) == (None, None, None)
     world.settle()
     world.begin(1)
@@ -116,6 +118,7 @@ def test_metadata_tell_where_and_when() -> None:
     world.finish(1)
     world.run()
     row = result.metadata
+    assert isinstance(row, Metadata)
     assert (row.status, row.engine_id, row.rank, row.host, row.kind, row.label) == ("ok", 1, 4, "host4", "apply", "f")
     assert (row.started - row.submitted).total_seconds() == 2.0
     assert result.error is None

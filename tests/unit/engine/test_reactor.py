@@ -75,7 +75,8 @@ def test_a_function_comes_once_and_is_then_named() -> None:
     bench.apply(CLIENT, 1)
     bench.apply(CLIENT, 2, carried=False)
     first, second = bench.state.queue
-    assert first.function is second.function is not None
+    assert first.function is second.function
+    assert first.function is not None
     assert list(first.function.frames) == [b"function"]
     assert [list(job.frames) for job in (first, second)] == [[b"args"], [b"args"]]
 

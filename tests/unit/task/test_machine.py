@@ -24,7 +24,7 @@ from mpikernel.interfaces.task.state import AHEAD, Seat, TaskState
 from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED
 from mpikernel.testing.outbox import RecordingOutbox
 from mpikernel.wire.envelope import Frame
-from mpikernel.wire.messages import Cancelled, CancelTasks, Done, Message, Submit
+from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, Message, Submit
 from mpikernel.wire.mirror import Kept, Sent
 from mpikernel.wire.notebook import Notebook
 from mpikernel.wire.transport import Arrival
@@ -150,6 +150,7 @@ class TaskMachine(RuleBasedStateMachine):
         """It is what was submitted, where it may be, and for good reason."""
         number = job.command.call
         submit = self.submitted[number]
+        assert isinstance(job.command, Apply)
         assert job.function is not None
         assert list(job.function.frames) == [b"code of", submit.function]
         assert list(job.frames) == [b"arguments", b"%d" % number]

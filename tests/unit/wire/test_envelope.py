@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from mpikernel.wire.envelope import Frame, Parcel, open_envelope, seal, split
 from mpikernel.wire.messages import Clear, Keys
 
-frames = st.lists(st.binary(max_size=20) | st.binary(max_size=20).map(bytearray) | st.binary(max_size=20).map(memoryview), max_size=4)
+small = st.binary(max_size=20)
+frames: st.SearchStrategy[list[Frame]] = st.lists(small | small.map(bytearray) | small.map(lambda data: memoryview(data)), max_size=4)
 parcels = st.lists(st.builds(Parcel, st.builds(Keys, st.integers(0, 99)), frames), max_size=8)
 
 
@@ -49,7 +50,7 @@ def test_small_buffers_get_memory_of_their_own() -> None:
     assert isinstance(second, bytearray)
     second[:] = b"SECOND"
     data[-5:] = b"xxxxx"
-    assert (first, second, third) == (b"first", b"SECOND", b"third")
+    assert [first, second, third] == [b"first", b"SECOND", b"third"]
 
 
 def test_messages_without_frames_cost_no_sizes() -> None:

@@ -60,7 +60,8 @@ def test_mail_for_one_rank_leaves_in_one_call() -> None:
 
 def test_each_role_of_a_rank_reacts_to_its_own_messages_with_its_own_state() -> None:
     here, _ = two_loops()
-    one, other = [], []
+    one: Log = []
+    other: Log = []
     here.host(one, {Keys: note})
     here.host(other, {Clear: note})
     here.out.send(0, Keys(1))
@@ -190,7 +191,12 @@ def test_what_comes_with_the_last_turn_still_counts() -> None:
 def test_the_guest_runs_whenever_somebody_waits() -> None:
     here, _ = two_loops()
     ran: Log = []
-    here.guest = lambda: bool(ran.append(1))
+
+    def guest() -> bool:
+        ran.append("a call")
+        return False
+
+    here.guest = guest
     assert here.wait(lambda: len(ran) == 3)
 
 
