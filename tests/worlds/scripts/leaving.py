@@ -100,8 +100,8 @@ def leave(how: str) -> None:
 
 how, *names = sys.argv[1:]
 leave_work(names or ["sleep", "loop_in_python", "sleep"])
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     leave(how)
 finally:
     Path("script-cleaned-up").touch()
