@@ -1,6 +1,7 @@
-"""The promise that every transport keeps. `mpikernel.testing.check_transport` proves it for each of them.
+"""The promise that every transport keeps. `mpikernel.testing.transport.check_transport` proves it for each of them.
 
-- What one rank posts to another arrives once, whole, and in the order in which it was posted; urgent messages may overtake.
+- What one rank posts to another arrives once, whole, and in the order in which it was posted; urgent messages may overtake
+  (and be overtaken), but keep their order among themselves.
 - A rank may post to itself; frames are then copied like on any other way, so that nobody shares memory by accident.
 - Nothing blocks. A frame that was posted is read until `idle` says that nothing is under way; it must not change before.
 - Called by one thread at a time; the loop sees to that.
@@ -42,4 +43,4 @@ class Transport(Protocol):
         """Whether everything that this rank posted has left it."""
 
     def close(self) -> None:
-        """Release what is held. What had not arrived is gone."""
+        """Take part no longer. What had not arrived is gone; its memory may be read until the process ends its part in MPI."""
