@@ -62,6 +62,7 @@ class Loop:
         self._ticks: list[tuple[Tick, Any]] = []
         self._afterwards: deque[Callable[[], None]] = deque()  # run after a turn, without the lock
         self._last_turn = time.monotonic()
+        self._last_by = 0  # the thread that took it
         self._bell = threading.Event()  # wakes the attendant
         self._parked = False  # a thread waits here and is idle: the attendant need not look
         self._attendant: threading.Thread | None = None
@@ -107,7 +108,7 @@ class Loop:
         for tick, state in self._ticks:
             tick(state, self.out, now)
         flushed = self._flush()
-        self._last_turn = time.monotonic()
+        self._last_turn, self._last_by = time.monotonic(), threading.get_ident()
         return bool(arrived) or flushed
 
     def _react(self, arrival: Arrival, now: float) -> None:
@@ -212,11 +213,11 @@ class Loop:
                 return
 
     def _attend_while_alone(self, ladder: Ladder) -> None:
-        mine = self._last_turn
-        while not self._closed and self._last_turn == mine:
+        """Take turns until another thread has taken one."""
+        self._last_by = own = threading.get_ident()
+        while not self._closed and self._last_by == own:
             if self.turn():
                 ladder.reset()
-            mine = self._last_turn
             ladder.rest(self.transport.moving)
 
     def close(self) -> None:
