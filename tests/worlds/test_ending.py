@@ -59,8 +59,13 @@ def test_script_ends_with_work_left(world: World, n: int) -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 4])
 def test_sys_exit(world: World, n: int) -> None:
-    assert leave(world, n, "exit").exit_code == 7
-    finished = leave(world, n, "text")
+    finished = leave(world, n, "exit")
+    assert finished.exit_code == 7
+    assert "Traceback" not in finished.stderr
+
+
+def test_sys_exit_with_a_text(world: World) -> None:
+    finished = leave(world, 4, "text")
     assert finished.exit_code == 1
     assert finished.stderr.count("the script's last words") == 1
 
