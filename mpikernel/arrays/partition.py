@@ -72,6 +72,8 @@ def _sliceable(sequence: Any) -> Any:
         return sequence
     if isinstance(sequence, list | tuple | str | bytes | bytearray | range | memoryview):
         return sequence
+    if isinstance(sequence, set | frozenset):
+        raise UsageError(f"a {type(sequence).__name__} has no order to cut it by: scatter a list or an array")
     try:
         return list(sequence)
     except TypeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from mpikernel import engine
 from mpikernel.boot.hosting import Rank
@@ -20,6 +21,7 @@ def host(rank: Rank) -> None:
     place = {"rank": rank.rank, "host": rank.hosts[rank.rank], "pid": os.getpid()}
     engine.introduce(id=number, size=len(rank.layout.engines), comm=rank.comms.engines, properties=place)
     output = Output(_log_folder(rank), number, always=alone)
+    output.head(f"=== {time.strftime('%Y-%m-%d %H:%M:%S')} engine {number}, rank {rank.rank}, process {os.getpid()}")
     runner = Runner(EngineState(number, rank.rank, rank.hosts[rank.rank]), rank.loop, output)
     host_engine(rank.loop, runner)
     rank.user_code.append(lambda: runner.in_user_code)
@@ -32,6 +34,7 @@ def host(rank: Rank) -> None:
         keep_process()
         rank.main = lambda: serve(rank.loop, runner)
     else:
+        output.hook_breakpoints()
         rank.in_call = lambda: runner.in_this_thread
         rank.loop.guest = lambda: serve_pending(runner)
 

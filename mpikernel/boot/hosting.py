@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from mpikernel.boot.log import Log
 from mpikernel.boot.signals import Signals
 from mpikernel.config.launch import Launch
 from mpikernel.errors import LaunchError
@@ -33,9 +34,10 @@ FLUSH_PATIENCE = 1.0
 class Rank:
     """One process of the world. Roles that move in add what they need done, and when."""
 
-    def __init__(self, launch: Launch, ledger: Ledger | None, layout: Layout, comms: Communicators, hosts: Sequence[str]) -> None:
+    def __init__(self, launch: Launch, log: Log, ledger: Ledger | None, layout: Layout, comms: Communicators, hosts: Sequence[str]) -> None:
         self.settings = launch.settings
         self.program = launch.program
+        self.log = log
         self.ledger = ledger  # rank 0 has it
         self.layout = layout
         self.comms = comms

@@ -118,7 +118,7 @@ def _live(rank: int, abort: Callable[[BaseException], object], outcome: Outcome,
     log = Log(launch.settings.log_level, os.path.join(launch.settings.cluster_dir, "log", f"rank-{rank}.log"))
     comms = make_communicators(layout)
     keep_from_finalizing()
-    own = Rank(launch, ledger, layout, comms, [member.host for member in members])
+    own = Rank(launch, log, ledger, layout, comms, [member.host for member in members])
     own.move_in()
     if rank == 0:
         log.info(announcement(layout, members))

@@ -6,7 +6,6 @@ from mpikernel.boot.hosting import Rank
 from mpikernel.client.here import close_port, open_port
 from mpikernel.client.port import Port
 from mpikernel.client.state import ClientState
-from mpikernel.config.launch import Program
 from mpikernel.interfaces.script.program import run_program, tell_interrupt
 from mpikernel.wire.messages import ScriptEnded
 from mpikernel.wire.notebook import Notebook
@@ -16,15 +15,17 @@ from mpikernel.world.exit_codes import INTERRUPTED, SIGNAL_BASE
 class Script:
     """The user's program on this rank. `inside` tells whether the main thread is in it."""
 
-    def __init__(self, rank: Rank, program: Program) -> None:
+    def __init__(self, rank: Rank, state: ClientState) -> None:
         self.inside = False
         self._rank = rank
-        self._program = program
+        self._state = state
 
     def play(self) -> None:
         """Run it, tell the controller how it ended, and wait until the world stops."""
         rank = self._rank
         code = self._run()
+        for line in self._state.left_over() if code == 0 else ():
+            rank.log.warning(line)
         with rank.loop.hold:
             rank.loop.out.send(rank.layout.controller, ScriptEnded(code))
         rank.wait_for("stop", lambda: rank.loop.stop)
@@ -33,7 +34,7 @@ class Script:
         loop, signals = self._rank.loop, self._rank.signals
         try:
             self.inside = True
-            code = run_program(self._program)
+            code = run_program(self._rank.program)
             self.inside = False
             return code
         except KeyboardInterrupt as interrupt:
@@ -49,6 +50,6 @@ def host(rank: Rank) -> None:
     state = ClientState(rank.rank, Notebook(layout.controller), layout.task, layout.engines, tuple(rank.hosts), loop.afterwards)
     open_port(Port(state, loop, rank.settings.stream, lambda: rank.in_call()))
     rank.at_goodbye.append(state.notes.send)
-    script = Script(rank, rank.program)
+    script = Script(rank, state)
     rank.user_code.append(lambda: script.inside)
     rank.main = script.play

@@ -29,6 +29,7 @@ INTRODUCTION = (
 )
 FLAGS = (
     Flag("-n", "ranks", metavar="N", comment="how many ranks (default: what the batch system gave the job, else one for each core)"),
+    Flag("-np", "ranks", metavar="N", comment="the same as -n"),
     Flag("--mpiexec", "mpiexec", metavar="CMD", comment="the launcher (default: MPIEXEC, else the mpiexec beside this python or on PATH)"),
     Flag("--dry-run", "dry_run", text="true", comment="print the command and exit"),
     *SETTINGS_FLAGS,

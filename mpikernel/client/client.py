@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from mpikernel.client.balanced import LoadBalancedView
 from mpikernel.client.direct import DirectView
@@ -93,6 +93,9 @@ class Client:
 
     def __exit__(self, *_: Any) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Client cannot be sent to engines: calls are made in the script")
 
     def __repr__(self) -> str:
         return f"<Client: {len(self)} engine{'s' if len(self) != 1 else ''}{', closed' if self._closed else ''}>"

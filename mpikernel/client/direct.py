@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import keyword
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -86,6 +87,7 @@ class DirectView(View):
             raise UsageError(f"execute takes source code as a string, not {type(code).__name__}")
         if code != sendable(code):
             raise UsageError("the code to execute holds lone surrogates, which no Python source can")
+        code = textwrap.dedent(code)
         label = code.strip().partition("\n")[0][:60]
         stream = self.stream or shown
         return self._blocked(self._simple("execute", label, lambda call: Execute(call.id, code, filename, stream)), block)
@@ -125,6 +127,9 @@ class DirectView(View):
     def __getitem__(self, name: str) -> Any:
         """view['x']: the value of x, waited for."""
         return self.pull(name, block=True)
+
+    __iter__ = None  # its items are names, not numbers
+    __contains__ = None
 
     def __setitem__(self, name: str, value: Any) -> None:
         """view['x'] = value: push it, and wait until it is there."""

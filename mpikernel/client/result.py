@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from mpikernel.client.metadata import KEYS, Metadata, metadata_of
 from mpikernel.client.port import Port
@@ -70,9 +70,15 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
             return
         self.set_running_or_notify_cancel()
         if failed:
+            self._port.state.remember_failure(self.calls[0].id, self._name, [call for call in self.calls if call.failed])
             self.set_exception(self._failure())
         else:
             self.set_result(None)  # the value itself is rebuilt when it is asked for
+
+    def _asked(self) -> None:
+        """Somebody has seen how it ended."""
+        if self.calls:
+            self._port.state.unseen.pop(self.calls[0].id, None)
 
     def _failure(self) -> Exception:
         if self._single:
@@ -98,6 +104,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
             the exception that the engine raised; CompositeError for several engines.
         """
         self._await(timeout)
+        self._asked()
         if self.cancelled():
             raise self._aborted()
         error = super().exception()
@@ -111,6 +118,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The exception that `result` would raise, or None. Blocks like it."""
         self._await(timeout)
+        self._asked()
         if self.cancelled():
             raise self._aborted()
         error = super().exception()
@@ -161,6 +169,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         """Whether it ended without an exception. ValueError if it has not ended."""
         if not self.ready():
             raise ValueError(f"{self._name} is not done: whether it was successful is not known yet")
+        self._asked()
         return not self.cancelled() and super().exception() is None
 
     def get_dict(self, timeout: float | None = None) -> dict[int, Any]:
@@ -240,8 +249,12 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
     def _value_when_there(self, call: Call) -> Any:
         self._port.wait(lambda: call.done is not None)
         if call.failed or call.aborted:
+            self._asked()
             raise self._error_of(call)
         return call.value()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an AsyncResult cannot be sent to engines: send its value, result.get()")
 
     def __repr__(self) -> str:
         state = "cancelled" if self.cancelled() else "done" if self.done() else f"{self.progress} of {len(self)} done"

@@ -15,6 +15,8 @@ from mpikernel.wire.notebook import Notebook
 from mpikernel.wire.payload import load
 
 _NOT_LOADED = object()
+#: Failures nobody asked about that are remembered.
+UNSEEN = 1000
 #: Stands for the task interface where engines go by their ids: ranks do not tell them apart in a world of one.
 TASKS = -1
 
@@ -81,6 +83,7 @@ class ClientState(Struct, eq=False):
     next_call: int = 0
     open: dict[int, Call] = field(default_factory=dict)  # calls that have not ended
     sent: dict[int, Sent] = field(default_factory=dict)  # functions, by the engine they were sent to, or TASKS
+    unseen: dict[int, str] = field(default_factory=dict)  # failures that nobody has asked about, by the result's first call
     answers: dict[int, bool] = field(default_factory=dict)  # cancel requests that were answered: whether the call was dropped
 
     def new_call(self, kind: str, label: str, engine: int, now: float, is_task: bool = False) -> Call:
@@ -93,6 +96,22 @@ class ClientState(Struct, eq=False):
     def knows(self, receiver: int, digest: bytes) -> bool:
         """Whether an engine, or the task interface (TASKS), has a function; if not, it is about to be sent."""
         return self.sent.setdefault(receiver, Sent()).knows(digest)
+
+    def remember_failure(self, number: int, name: str, failed: Sequence[Call]) -> None:
+        """A result has failed; it is forgotten when somebody asks about it. The first few are enough to tell."""
+        if failed and failed[0].done is not None and len(self.unseen) < UNSEEN:
+            self.unseen[number] = f"{name}: {failed[0].done.error}"
+
+    def left_over(self) -> list[str]:
+        """What a script should hear about when it ends: calls that are dropped, and failures that it never asked about."""
+        lines = []
+        if self.open:
+            text = "1 call was" if len(self.open) == 1 else f"{len(self.open)} calls were"
+            lines.append(f"the script ended while {text} under way, now dropped; client.wait() waits for all")
+        if self.unseen:
+            text = "1 result" if len(self.unseen) == 1 else f"{len(self.unseen)} results"
+            lines.append(f"{text} failed and nobody asked for it: {next(iter(self.unseen.values()))} (more: ipcluster history --failed)")
+        return lines
 
     def check(self) -> None:
         """What is always true of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from mpikernel.client.result import AsyncResult
 from mpikernel.errors import NoEnginesError, UsageError
@@ -144,6 +144,9 @@ class View(ABC):
     def abort(self, jobs: AsyncResult | Sequence[AsyncResult] | None = None) -> None:
         """As `Client.abort`."""
         self.client.abort(jobs)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a view cannot be sent to engines: calls are made in the script")
 
     def __len__(self) -> int:
         return len(self._ids)

@@ -69,7 +69,8 @@ def _named(word: str, words: deque[str]) -> Program:
 
 def _read(word: str, words: deque[str], known: Mapping[str, Flag]) -> tuple[Flag, str]:
     """One flag and its value, which may be the next word."""
-    name, equals, text = word.partition("=") if word.startswith("--") else (word[:2], word[2:], word[2:].removeprefix("="))
+    whole = word.startswith("--") or word in known  # such as mpirun's -np
+    name, equals, text = word.partition("=") if whole else (word[:2], word[2:], word[2:].removeprefix("="))
     flag = known.get(name)
     if flag is None:
         raise UsageError(_unknown(name, known))

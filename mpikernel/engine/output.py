@@ -29,6 +29,11 @@ class Stream:
         self._text = io.TextIOWrapper(io.FileIO(self._log, "w", closefd=False), encoding="utf-8", errors="replace", write_through=True)
         self._start = self._seen = self._end = os.fstat(self._log).st_size  # of the call, what was sent on of it, of the last one
 
+    def head(self, line: str) -> None:
+        """Write a line to the log that belongs to no call."""
+        os.write(self._log, f"{line}\n".encode())
+        self._end = os.fstat(self._log).st_size
+
     def redirect(self) -> None:
         """Put the log in place of the descriptor and of sys.stdout or sys.stderr."""
         before: TextIO = getattr(sys, self.name)
@@ -92,12 +97,28 @@ class Output:
         if self.always:
             self._redirect()
 
+    def head(self, line: str) -> None:
+        """Tell runs apart in the logs, which they share."""
+        for stream in self.streams:
+            stream.head(line)
+
     def begin(self) -> None:
         """A call begins."""
         for stream in self.streams:
             stream.begin()
         if not self.always:
             self._redirect()
+
+    def hook_breakpoints(self) -> None:
+        """Let breakpoint() give the rest of a call the terminal, in a process that has one: it is the script's own too."""
+        if "PYTHONBREAKPOINT" not in os.environ:
+            sys.breakpointhook = self._debug
+
+    def _debug(self, *_: object, **__: object) -> None:
+        import pdb  # here: only who debugs needs it
+
+        self.close()
+        pdb.Pdb().set_trace(sys._getframe(1))
 
     def end(self) -> tuple[str, str]:
         """The call ended: what it wrote to stdout and stderr."""

@@ -17,11 +17,12 @@ from mpikernel.world.exit_codes import FAILED
 
 
 def set_path(program: Program) -> None:
-    """Make sys.path what it is under python; on every rank, so that engines can import what the script can."""
+    """Make sys.path and sys.argv what they are under python; on every rank, so that engines can import what the script can."""
     if sys.path and sys.path[0] in ("", os.getcwd()):
         del sys.path[0]
     first = os.path.dirname(os.path.realpath(program.target)) if program.kind == "script" else os.getcwd()
     sys.path.insert(0, first)
+    sys.argv = ["-c" if program.kind == "code" else program.target, *program.args]
 
 
 def run_program(program: Program) -> int:
@@ -55,17 +56,14 @@ def _run_to_exit(program: Program) -> int:
 
 def _run(program: Program) -> None:
     if program.kind == "module":
-        sys.argv = [program.target, *program.args]
         runpy.run_module(program.target, run_name="__main__", alter_sys=True)
         return
     main = sys.modules["__main__"] = ModuleType("__main__")
     vars(main)["__builtins__"] = sys.modules["builtins"]
     if program.kind == "code":
-        sys.argv = ["-c", *program.args]
         source: bytes | str = program.target
         name = "<string>"
     else:
-        sys.argv = [program.target, *program.args]
         main.__file__ = name = os.path.abspath(program.target)
         with io.open_code(name) as file:
             source = file.read()
