@@ -104,4 +104,4 @@ class Signals:
         except BlockingIOError:
             return
         if self._loop.stop is None:
-            self.first = self.first or next((signum for signum in came if signum in ENDING), None)
+            self.first = self.first or next((signum for signum in came if signal.getsignal(signum) == self._handle), None)

@@ -5,6 +5,7 @@ Made by boot on the rank that runs the script. It gives numbers to calls, sends 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,14 +30,21 @@ class Port:
         self.stream = stream  # whether engines' output is shown unless a view says otherwise
         self.functions = PickledFunctions()
         self._on_an_engine = on_an_engine
+        self._process = os.getpid()
         loop.host(state, REACTIONS, tick)
 
     def check_open(self) -> None:
         """Refuse new calls where they could only fail or hang."""
+        self._check_process()
         if self._on_an_engine():
             raise NoWorldError("a client cannot be used in code that runs on an engine; return the value, and go on in the script")
         if self.loop.stop is not None:
             raise ClosedError(f"the world is ending ({self.loop.stop.reason}); no call can be made any more")
+
+    def _check_process(self) -> None:
+        """Refuse a child that the script has forked: MPI does not go with it."""
+        if os.getpid() != self._process:
+            raise NoWorldError("a client cannot be used in a process that the script has forked; make the calls in the script itself")
 
     # direct commands ---------------------------------------------------------------------------------------------------
 
@@ -107,6 +115,7 @@ class Port:
         Raises:
             ClosedError: the world ends before it could.
         """
+        self._check_process()
         loop = self.loop
         held = loop.wait(lambda: condition() or loop.stop is not None, timeout)
         if held and not condition():

@@ -5,6 +5,7 @@ The user's code is a guest: whatever it raises (SystemExit and KeyboardInterrupt
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any
 from mpikernel.engine.namespace import Namespace
 from mpikernel.engine.output import Output
 from mpikernel.engine.state import EngineState, Job
+from mpikernel.engine.staying import end_child
 from mpikernel.errors import OurProtocolError, SerializeError
 from mpikernel.wire.failure import describe, one_line
 from mpikernel.wire.functions import KeptThere, establish
@@ -31,6 +33,7 @@ class Runner:
         self.in_user_code = False  # whether a KeyboardInterrupt raised now would hit the user's code and nothing else
         self._thread: int | None = None  # that is in a call now
         self._lent = False  # the last result is sent from memory that user code may write to
+        self._process = os.getpid()
         self._loop = loop
         self._output = output
 
@@ -90,9 +93,11 @@ class Runner:
             value = self._obey(job)
             frames = self._dump(job, value)
             self.in_user_code = False
+            end_child(self._process, None)
             return frames, ""
         except BaseException as error:
             self.in_user_code = False
+            end_child(self._process, error)
             return describe(error, self._place(job)), one_line(error)
 
     def _obey(self, job: Job) -> Any:

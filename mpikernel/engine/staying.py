@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import posix
+import sys
 from typing import NoReturn
 
 #: The real one, for us.
@@ -23,3 +24,14 @@ def keep_process() -> None:
         raise SystemExit(status)
 
     os._exit = posix._exit = refuse  # pickle knows it by the other name
+
+
+def end_child(process: int, error: BaseException | None) -> None:
+    """End a process that user code has forked from `process` where its call ends, as python ends a program: it is no engine."""
+    if os.getpid() == process:
+        return
+    if error is not None and not isinstance(error, SystemExit):
+        sys.excepthook(type(error), error, error.__traceback__)
+    sys.stdout.flush()
+    code = error.code if isinstance(error, SystemExit) else error
+    leave_at_once(code if isinstance(code, int) else int(code is not None))
