@@ -39,6 +39,7 @@ class Signals:
         self._interrupted = 0.0  # monotonic time of the last interrupt of user code
         self._asked = 0.0  # monotonic time at which this process was last sent a signal by itself
         self._looked = 0.0
+        self._mask: set[Any] = set()  # signals that were blocked before a fork
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._main = threading.main_thread().ident or 0
 
@@ -46,8 +47,15 @@ class Signals:
         """Take over the handlers; main thread only."""
         before = {signum: signal.signal(signum, self._handle) for signum in ENDING}
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        os.register_at_fork(after_in_child=lambda: self._let_go(before))
+        os.register_at_fork(before=self._hold_back, after_in_parent=self._go_on, after_in_child=lambda: self._let_go(before))
         self._loop.host(self, {}, lambda _state, out, _now: self.tick(out))
+
+    def _hold_back(self) -> None:
+        """User code is about to fork: what comes to the child waits until the child has let go of our handlers."""
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+    def _go_on(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def _let_go(self, before: dict[signal.Signals, Any]) -> None:
         """In a child that the user's code has forked: its signals are its own, and must not reach us through the pipe that it inherited."""
@@ -57,6 +65,7 @@ class Signals:
         for signum, handler in before.items():
             if signal.getsignal(signum) == self._handle:
                 signal.signal(signum, handler or signal.SIG_DFL)
+        self._go_on()
 
     def ignore(self) -> None:
         """From now on signals change nothing: the world is leaving."""
