@@ -51,6 +51,27 @@ def fork_and_leave() -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def fork_and_fall_through(how: str) -> int:
+    """The child comes to the end of the call, as its parent does."""
+    import os
+    import sys
+
+    child = os.fork()
+    if child == 0:
+        if how == "exit":
+            sys.exit(3)
+        return 0
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def try_to_call(number: int) -> str:
+    """In a child: there is no MPI in it."""
+    try:
+        return str(one.apply_sync(abs, number))
+    except Exception as error:
+        return type(error).__name__
+
+
 def assert_world_goes_on() -> None:
     """The end of the world would come with the next messages; give it the time."""
     time.sleep(0.2)
@@ -81,6 +102,10 @@ def check_programs() -> None:
 def check_forks() -> None:
     assert fork_and_leave() == 7
     assert one.apply_sync(fork_and_leave) == 7
+    assert one.apply_sync(fork_and_fall_through, "exit") == 3
+    assert one.apply_sync(fork_and_fall_through, "return") == 0
+    with fork.Pool(1) as pool:
+        assert pool.map(try_to_call, [-1]) == ["NoWorldError"]
     assert_world_goes_on()
 
 
@@ -109,12 +134,14 @@ def check_asyncio_on_an_engine() -> None:
 
 
 def check_an_own_handler_for_a_signal() -> None:
-    came = threading.Event()
-    before = signal.signal(signal.SIGUSR2, lambda *_: came.set())
-    os.kill(os.getpid(), signal.SIGUSR2)
-    assert came.wait(5)
-    signal.signal(signal.SIGUSR2, before)
-    assert_world_goes_on()
+    """Such as one that writes a checkpoint; the world ends only at signals that nobody else takes."""
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        came = threading.Event()
+        before = signal.signal(number, lambda *_, came=came: came.set())
+        os.kill(os.getpid(), number)
+        assert came.wait(5)
+        assert_world_goes_on()
+        signal.signal(number, before)
 
 
 def check_children_are_in_no_world() -> None:
