@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from mpikernel.boot.hosting import Rank
 from mpikernel.client.here import close_port, open_port
 from mpikernel.client.port import Port
 from mpikernel.client.state import ClientState
+from mpikernel.engine.staying import leave_at_once
 from mpikernel.interfaces.script.program import run_program, tell_interrupt
 from mpikernel.wire.messages import ScriptEnded
 from mpikernel.wire.notebook import Notebook
@@ -23,7 +26,9 @@ class Script:
     def play(self) -> None:
         """Run it, tell the controller how it ended, and wait until the world stops."""
         rank = self._rank
-        code = self._run()
+        process, code = os.getpid(), self._run()
+        if os.getpid() != process:  # a child that the script has forked has come to its end: it is not in the world
+            leave_at_once(code)
         for line in self._state.left_over() if code == 0 else ():
             rank.log.warning(line)
         with rank.loop.hold:

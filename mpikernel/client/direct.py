@@ -87,7 +87,8 @@ class DirectView(View):
             raise UsageError(f"execute takes source code as a string, not {type(code).__name__}")
         if code != sendable(code):
             raise UsageError("the code to execute holds lone surrogates, which no Python source can")
-        code = textwrap.dedent(code)
+        if code.lstrip("\r\n")[:1].isspace():  # only then: what looks like an empty line may stand in a string
+            code = textwrap.dedent(code)
         label = code.strip().partition("\n")[0][:60]
         stream = self.stream or shown
         return self._blocked(self._simple("execute", label, lambda call: Execute(call.id, code, filename, stream)), block)
