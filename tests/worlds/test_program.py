@@ -141,6 +141,26 @@ def test_processes_and_threads_of_the_users_own(world: World, n: int) -> None:
     assert "Traceback" not in finished.stderr
 
 
+@pytest.mark.parametrize("n", [1, 4])
+def test_a_child_that_the_script_forks_ends_where_the_script_would(world: World, n: int) -> None:
+    source = """
+        import os, sys
+        from mpikernel import Client
+        view = Client()[:]
+        for how in ("exit", "fail", "end"):
+            child = os.fork()
+            if child == 0:
+                break
+            print(how, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), view.apply_sync(abs, -1), flush=True)
+        if child == 0 and how == "exit":
+            sys.exit(3)
+        if child == 0 and how == "fail":
+            sys.stderr.close()
+            raise ValueError
+    """
+    assert world.script(n, source).stdout == "exit 3 [1]\nfail 1 [1]\nend 0 [1]\n"
+
+
 @pytest.mark.parametrize("n", [2, 4])
 def test_standard_input(world: World, n: int) -> None:
     """mpiexec gives it to rank 0; a script on another rank is told so."""

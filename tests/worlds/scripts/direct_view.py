@@ -98,6 +98,17 @@ def check_execute_gives_the_value_of_a_last_expression() -> None:
     assert one.execute("y").get() == 5
 
 
+def check_execute_takes_indented_code_and_leaves_strings_alone() -> None:
+    code = """
+        x = 5
+        if x:
+            x = 6
+        x
+    """
+    assert one.execute(code, block=True) == 6
+    assert one.execute("x = '''a\n   \n  b'''\nx", block=True) == "a\n   \n  b"
+
+
 def check_execute_gives_something_readable_for_what_cannot_be_pickled() -> None:
     shown = one.execute("import threading; threading.Lock()", block=True)
     assert "lock" in repr(shown)
@@ -241,6 +252,8 @@ def check_what_cannot_be_scattered_is_refused_here() -> None:
         everybody.gather("part", dist="x")
     with raises(UsageError, "int"):
         everybody.scatter("part", 5)
+    with raises(UsageError, "set", "list"):
+        everybody.scatter("part", {1, 2})
     with raises(UsageError, "0 dimensions"):
         everybody.scatter("part", np.array(5))
     with raises(UsageError, "a b"):
