@@ -44,8 +44,12 @@ class Runner:
 
     @property
     def ready(self) -> bool:
-        """Whether a call waits and may begin: not while the arrays of the last result, which it might change, are being sent."""
-        return bool(self.state.queue) and self.state.running is None and (not self._lent or self._all_sent)
+        """Whether a call waits and may begin.
+
+        Not while the arrays of the last result, which it might change, are being sent; and not after a signal: the world is about to end.
+        """
+        free = self.state.running is None and self._loop.hold.interrupted is None
+        return bool(self.state.queue) and free and (not self._lent or self._all_sent)
 
     @property
     def _all_sent(self) -> bool:
