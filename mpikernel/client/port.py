@@ -15,7 +15,7 @@ from mpikernel.client.state import TASKS, Call, ClientState, Collector
 from mpikernel.errors import ClosedError, NoWorldError
 from mpikernel.wire.loop import Loop
 from mpikernel.wire.messages import Apply, CancelCalls, CancelTasks, Message, Submit
-from mpikernel.wire.payload import Frames
+from mpikernel.wire.payload import Frames, size
 
 #: How long `cancel` waits to learn what became of its request (seconds).
 CANCEL_PATIENCE = 5.0
@@ -72,7 +72,7 @@ class Port:
 
     def apply_message(self, call: Call, function: Pickled, arguments: Frames, stream: bool) -> tuple[Message, Frames]:
         """The message of a direct call, with the function if the engine does not have it. Called under the loop's lock."""
-        known = self.state.knows(call.engine, function.digest)
+        known = self.state.knows(call.engine, function.digest, size(function.frames))
         carried = 0 if known else len(function.frames)
         frames = arguments if known else [*function.frames, *arguments]
         return Apply(call.id, self.state.rank, function.digest, carried, call.label, 0, stream), frames
@@ -98,7 +98,7 @@ class Port:
             collector.expecting(calls)
             for call, frames in zip(calls, arguments, strict=True):
                 call.collector = collector
-                carried = 0 if state.knows(TASKS, function.digest) else len(function.frames)
+                carried = 0 if state.knows(TASKS, function.digest, size(function.frames)) else len(function.frames)
                 message = Submit(call.id, function.digest, carried, label, retries, targets, now, stream)
                 out.send(state.task, message, [*function.frames, *frames] if carried else frames)
         return calls

@@ -93,9 +93,9 @@ class ClientState(Struct, eq=False):
         self.open[call.id] = call
         return call
 
-    def knows(self, receiver: int, digest: bytes) -> bool:
+    def knows(self, receiver: int, digest: bytes, weight: int = 0) -> bool:
         """Whether an engine, or the task interface (TASKS), has a function; if not, it is about to be sent."""
-        return self.sent.setdefault(receiver, Sent()).knows(digest)
+        return self.sent.setdefault(receiver, Sent()).knows(digest, weight)
 
     def remember_failure(self, number: int, name: str, failed: Sequence[Call]) -> None:
         """A result has failed; it is forgotten when somebody asks about it. The first few are enough to tell."""

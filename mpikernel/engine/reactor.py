@@ -6,6 +6,7 @@ from mpikernel.engine.state import EngineState, Function, Job
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import Apply, CancelCalls, Cancelled, Clear, Done, Execute, Keys, Pull, Push, Withdraw, Withdrawn
 from mpikernel.wire.mirror import Kept
+from mpikernel.wire.payload import size
 from mpikernel.wire.transport import Arrival
 
 
@@ -14,7 +15,8 @@ def on_apply(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> N
     assert isinstance(message, Apply)
     kept = state.functions.setdefault((arrival.sender, message.attempt > 0), Kept())
     carried = message.carried
-    function = kept.put(message.function, Function(frames[:carried])) if carried else kept.get(message.function)
+    sent = frames[:carried]
+    function = kept.put(message.function, Function(sent), size(sent)) if sent else kept.get(message.function)
     state.queue.append(Job(message, arrival.sender, frames[carried:], function))
 
 
@@ -40,11 +42,12 @@ def _drop(state: EngineState, calls: tuple[int, ...]) -> tuple[tuple[int, ...], 
     """Take calls out of the queue; (those that were in it, the others: begun, ended)."""
     wanted = set(calls)
     dropped = tuple(job.command.call for job in state.queue if job.command.call in wanted)
+    gone = set(dropped)
     if dropped:
-        remaining = [job for job in state.queue if job.command.call not in wanted]
+        remaining = [job for job in state.queue if job.command.call not in gone]
         state.queue.clear()
         state.queue.extend(remaining)
-    return dropped, tuple(call for call in calls if call not in dropped)
+    return dropped, tuple(call for call in calls if call not in gone)
 
 
 REACTIONS = {

@@ -1,7 +1,7 @@
 """What the other side still has: two caches, one at each end, that forget the same thing at the same time.
 
-A sender asks before it sends, the receiver keeps what it is sent. Both see the same keys in the same order, because mail
-between two ranks keeps its order, so with the same capacity they agree without a message about it.
+A sender asks before it sends, the receiver keeps what it is sent. Both see the same keys and weights in the same order,
+because mail between two ranks keeps its order, so with the same limits they agree without a message about it.
 """
 
 from __future__ import annotations
@@ -13,46 +13,52 @@ from mpikernel.errors import OurProtocolError
 
 #: Functions that a receiver keeps for each sender.
 CAPACITY = 1024
+#: Bytes that those may have together. A function that captures more than this is kept alone.
+HEAVIEST = 64 * 1024 * 1024
 
 T = TypeVar("T")
-
-
-class Sent:
-    """The sender's half: keys only."""
-
-    def __init__(self, capacity: int = CAPACITY) -> None:
-        self._keys: OrderedDict[bytes, None] = OrderedDict()
-        self._capacity = capacity
-
-    def knows(self, key: bytes) -> bool:
-        """Whether the receiver has it. If not, it will have it with the message that is sent now."""
-        if key in self._keys:
-            self._keys.move_to_end(key)
-            return True
-        self._keys[key] = None
-        if len(self._keys) > self._capacity:
-            self._keys.popitem(last=False)
-        return False
 
 
 class Kept(Generic[T]):
     """The receiver's half: keys and what they stand for."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
-        self._values: OrderedDict[bytes, T] = OrderedDict()
+    def __init__(self, capacity: int = CAPACITY, heaviest: int = HEAVIEST) -> None:
+        self._entries: OrderedDict[bytes, tuple[T, int]] = OrderedDict()  # values and weights, the one used last at the end
+        self._weight = 0
         self._capacity = capacity
+        self._heaviest = heaviest
 
-    def put(self, key: bytes, value: T) -> T:
-        """Keep what came with a message."""
-        self._values[key] = value
-        self._values.move_to_end(key)
-        if len(self._values) > self._capacity:
-            self._values.popitem(last=False)
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._entries
+
+    def put(self, key: bytes, value: T, weight: int) -> T:
+        """Keep what came with a message, and forget what was not used for longest if it is too much; never what just came."""
+        if key in self._entries:
+            self._weight -= self._entries.pop(key)[1]
+        self._entries[key] = value, weight
+        self._weight += weight
+        while len(self._entries) > 1 and (len(self._entries) > self._capacity or self._weight > self._heaviest):
+            self._weight -= self._entries.popitem(last=False)[1][1]
         return value
 
     def get(self, key: bytes) -> T:
         """What a message only names."""
-        if key not in self._values:
+        if key not in self._entries:
             raise OurProtocolError(f"the function {key.hex()} was named but never sent, or forgotten too early")
-        self._values.move_to_end(key)
-        return self._values[key]
+        self._entries.move_to_end(key)
+        return self._entries[key][0]
+
+
+class Sent:
+    """The sender's half: it keeps nothing but keys and weights, by the receiver's own rule."""
+
+    def __init__(self, capacity: int = CAPACITY, heaviest: int = HEAVIEST) -> None:
+        self._kept = Kept[None](capacity, heaviest)
+
+    def knows(self, key: bytes, weight: int) -> bool:
+        """Whether the receiver has it. If not, it will have it with the message that is sent now."""
+        if key in self._kept:
+            self._kept.get(key)
+            return True
+        self._kept.put(key, None, weight)
+        return False

@@ -5,13 +5,12 @@ Results of good tasks go from the engine straight to the client; this interface 
 
 from __future__ import annotations
 
-from collections import deque
-
-from mpikernel.interfaces.task.state import AHEAD, Seat, Task, TaskState
+from mpikernel.interfaces.task.state import AHEAD, Failure, Seat, Task, TaskState
 from mpikernel.ledger.records import Record
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, Failed, Released, Submit, Withdraw, Withdrawn
 from mpikernel.wire.mirror import Kept
+from mpikernel.wire.payload import size
 from mpikernel.wire.transport import Arrival
 
 
@@ -19,9 +18,10 @@ def on_submit(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> No
     message, frames = arrival.message, arrival.frames
     assert isinstance(message, Submit)
     kept = state.functions.setdefault(arrival.sender, Kept())
-    function = kept.put(message.function, frames[: message.carried]) if message.carried else kept.get(message.function)
+    sent = frames[: message.carried]
+    function = kept.put(message.function, sent, size(sent)) if sent else kept.get(message.function)
     task = Task(message, arrival.sender, function, frames[message.carried :])
-    state.waiting.append(task)
+    state.line_up(task)
     _note(state, task, now, "submitted")
     _assign(state, out)
 
@@ -37,42 +37,36 @@ def on_released(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> 
 def on_failed(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> None:
     message = arrival.message
     assert isinstance(message, Failed)
-    done = message.done
-    task = _take_back(state, done.call)
+    task = _take_back(state, message.done.call)
+    task.failure = Failure(message.done, arrival.frames, task.attempt)
     if task.attempt <= task.submit.retries:
         task.attempt += 1
         task.engine = -1
-        state.waiting.append(task)
+        state.line_up(task)
     else:
-        _note(state, task, now, "error", done.started, done.completed, done.error)
-        out.send(task.client, done, arrival.frames)
+        _end_failed(state, out, task, task.failure, now)
     _assign(state, out)
 
 
 def on_cancel_tasks(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> None:
-    """What still waits here is dropped at once; what an engine holds is asked back from it, which then answers."""
+    """What still waits here ends at once; what an engine holds is asked back from it, which then answers."""
     assert isinstance(arrival.message, CancelTasks)
     wanted = set(arrival.message.tasks)
-    dropped = [task for task in state.waiting if task.submit.task in wanted]
-    if dropped:
-        state.waiting = deque(task for task in state.waiting if task.submit.task not in wanted)
-    for task in dropped:
-        _abort(state, out, task, now)
-    gone = {task.submit.task for task in dropped}
+    dropped = _end_cancelled(state, out, state.take_out(wanted), now)
     held = wanted & state.assigned.keys()
     for engine in sorted({state.assigned[number].engine for number in held}):
         there = tuple(number for number in sorted(held) if state.assigned[number].engine == engine)
         out.send(state.seats[engine].rank, Withdraw(there, arrival.sender))
     if wanted - held:
-        out.send(arrival.sender, Cancelled(tuple(gone), tuple(wanted - held - gone)))
+        out.send(arrival.sender, Cancelled(dropped, tuple(wanted.difference(held, dropped))))
 
 
 def on_withdrawn(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> None:
     message = arrival.message
     assert isinstance(message, Withdrawn)
-    for number in message.dropped:
-        _abort(state, out, _take_back(state, number), now)
-    out.send(message.client, Cancelled(message.dropped, message.kept))
+    dropped = _end_cancelled(state, out, [_take_back(state, number) for number in message.dropped], now)
+    ran = set(message.dropped).difference(dropped)
+    out.send(message.client, Cancelled(dropped, (*message.kept, *sorted(ran))))
     _assign(state, out)
 
 
@@ -84,16 +78,13 @@ def _take_back(state: TaskState, number: int) -> Task:
 
 
 def _assign(state: TaskState, out: Outbox) -> None:
-    """Hand out what waits, in order, while engines have room."""
-    passed: list[Task] = []  # their engines have no room, others may have
+    """Hand out what waits, in order, while engines have room. Only the first of each queue is looked at, however many wait."""
     while state.waiting and any(seat.held <= AHEAD for seat in state.seats):
-        task = state.waiting.popleft()
-        engine = least_loaded(state.seats, task.submit.targets)
-        if engine is None:
-            passed.append(task)
-        else:
-            _give(state, out, task, engine)
-    state.waiting.extendleft(reversed(passed))
+        free = {targets: engine for targets in state.waiting if (engine := least_loaded(state.seats, targets)) is not None}
+        if not free:
+            return
+        first = min(free, key=lambda targets: state.waiting[targets][0].place)
+        _give(state, out, state.take_first(first), free[first])
 
 
 def least_loaded(seats: list[Seat], targets: tuple[int, ...]) -> int | None:
@@ -106,13 +97,31 @@ def _give(state: TaskState, out: Outbox, task: Task, engine: int) -> None:
     seat, submit = state.seats[engine], task.submit
     frames = list(task.arguments)
     carried = 0
-    if not seat.sent.knows(submit.function):
+    if not seat.sent.knows(submit.function, size(task.function)):
         carried = len(task.function)
         frames = [*task.function, *frames]
     task.engine = engine
     seat.held += 1
     state.assigned[submit.task] = task
     out.send(seat.rank, Apply(submit.task, task.client, submit.function, carried, submit.label, task.attempt, submit.stream), frames)
+
+
+def _end_cancelled(state: TaskState, out: Outbox, tasks: list[Task], now: float) -> tuple[int, ...]:
+    """End tasks that no engine runs, and name those that never ran; what ran ends with the error that it ended with."""
+    for task in tasks:
+        if task.failure is None:
+            _abort(state, out, task, now)
+        else:
+            _end_failed(state, out, task, task.failure, now)
+    return tuple(task.submit.task for task in tasks if task.failure is None)
+
+
+def _end_failed(state: TaskState, out: Outbox, task: Task, failure: Failure, now: float) -> None:
+    """The run that failed was the last; if another was due, it never began."""
+    done = failure.done
+    task.engine, task.attempt = done.engine, failure.attempt
+    _note(state, task, now, "error", done.started, done.completed, done.error)
+    out.send(task.client, done, failure.frames)
 
 
 def _abort(state: TaskState, out: Outbox, task: Task, now: float) -> None:
