@@ -118,3 +118,26 @@ def test_a_function_that_came_with_a_dropped_call_is_kept() -> None:
     bench.react(CLIENT, CancelCalls((1,)))
     bench.apply(CLIENT, 2, carried=False)
     assert bench.queued == [2]
+
+
+class Counted(int):
+    """A call's number that counts how often it is compared."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return int(self) == other
+
+    __hash__ = int.__hash__
+
+
+def test_dropping_many_calls_takes_few_comparisons_for_each() -> None:
+    bench = Bench()
+    count = 2_000
+    for call in range(count):
+        REACTIONS[Keys](bench.state, bench.out, Arrival(CLIENT, Keys(call), ()), bench.clock())
+    bench.react(TASK, Withdraw(tuple(Counted(call) for call in range(2 * count)), CLIENT))
+    assert not bench.queued
+    assert bench.out.take_messages(TASK) == [Withdrawn(tuple(range(count)), tuple(range(count, 2 * count)), CLIENT)]
+    assert Counted.compared <= 10 * count

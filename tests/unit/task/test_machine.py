@@ -171,7 +171,7 @@ class TaskMachine(RuleBasedStateMachine):
 
     @invariant()
     def engines_are_not_left_idle(self) -> None:
-        for task in self.task.waiting:
+        for task in self.task.in_line:
             seats = [self.task.seats[engine] for engine in task.submit.targets or range(len(ENGINES))]
             assert all(seat.held > AHEAD for seat in seats), f"task {task.submit.task} waits although an engine has room"
 
@@ -197,14 +197,16 @@ class TaskMachine(RuleBasedStateMachine):
         if answer.status == OK:
             assert runs[-1:] == [True]
         elif answer.status == ERROR:
-            assert runs == [False] * (submit.retries + 1)
+            assert runs == [False] * len(runs)
+            assert len(runs) == submit.retries + 1 or (self.asked[number] and 0 < len(runs) <= submit.retries)
         else:
-            assert (answer.status, answer.engine, runs) == (ABORTED, -1, [False] * len(runs))
-            assert len(runs) <= submit.retries
+            assert (answer.status, answer.engine, runs) == (ABORTED, -1, []), "what ran was not cancelled before it began"
         assert len(self.told[number]) == self.asked[number], "each request is answered once"
         assert self.told[number].count(True) == (answer.status == ABORTED)
         record = self.task.notes.records[number]
         assert record.status == answer.status != SUBMITTED
+        assert record.attempt == (len(runs) or 1)
+        assert record.engine == answer.engine or answer.status == ABORTED
 
 
 TestTaskMachine = TaskMachine.TestCase

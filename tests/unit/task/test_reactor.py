@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from mpikernel.errors import OurProtocolError
+from mpikernel.interfaces.task import reactor
 from mpikernel.interfaces.task.reactor import REACTIONS, least_loaded, tick
 from mpikernel.interfaces.task.state import AHEAD, Seat, TaskState
 from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED, Record
@@ -57,7 +58,7 @@ def test_engines_get_tasks_in_turn_until_they_have_no_room() -> None:
     bench = Bench()
     bench.submit(*range(2 * ROOM + 3))
     assert (bench.given(FIRST), bench.given(SECOND)) == ([0, 2], [1, 3])
-    assert [task.submit.task for task in bench.state.waiting] == [4, 5, 6]
+    assert [task.submit.task for task in bench.state.in_line] == [4, 5, 6]
     bench.react(SECOND, Released(1, 1, 1.0, 2.0))
     assert (bench.given(FIRST), bench.given(SECOND)) == ([], [4])
     bench.out.assert_silent()
@@ -68,9 +69,41 @@ def test_a_task_goes_only_where_it_may_and_holds_up_nobody() -> None:
     bench.submit(*range(ROOM + 1), targets=(0,))
     bench.submit(10, 11)
     assert (bench.given(FIRST), bench.given(SECOND)) == (list(range(ROOM)), [10, 11])
-    assert [task.submit.task for task in bench.state.waiting] == [ROOM]
+    assert [task.submit.task for task in bench.state.in_line] == [ROOM]
     bench.react(FIRST, Released(0, 1, 1.0, 2.0))
     assert bench.given(FIRST) == [ROOM]
+
+
+def test_tasks_of_several_targets_are_handed_out_in_the_order_in_which_they_came() -> None:
+    bench = Bench()
+    bench.submit(*range(2 * ROOM))
+    bench.submit(10, targets=(0,))
+    bench.submit(11, targets=(1,))
+    bench.submit(12)
+    bench.submit(13, targets=(0,))
+    bench.out.mail.clear()
+    for number in (1, 3):
+        bench.react(SECOND, Released(number, 1, 1.0, 2.0))
+    assert (bench.given(FIRST), bench.given(SECOND)) == ([], [11, 12])
+    for number in (0, 2):
+        bench.react(FIRST, Released(number, 1, 1.0, 2.0))
+    assert (bench.given(FIRST), bench.given(SECOND)) == ([10, 13], [])
+    assert not bench.state.waiting
+
+
+def test_tasks_whose_engine_is_full_are_not_looked_at_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    looks: list[tuple[int, ...]] = []
+
+    def look(seats: list[Seat], targets: tuple[int, ...]) -> int | None:
+        looks.append(targets)
+        return least_loaded(seats, targets)
+
+    bench.submit(*range(200), targets=(0,))
+    monkeypatch.setattr(reactor, "least_loaded", look)
+    bench.submit(1000)
+    bench.react(SECOND, Released(1000, 1, 1.0, 2.0))
+    assert 0 < len(looks) <= 4, "one look for each targets and turn, not one for each task"
 
 
 def test_the_engine_that_holds_fewest() -> None:
@@ -139,7 +172,7 @@ def test_cancelling_what_waits_here() -> None:
     done = Done(51, -1, "aborted", 0.0, bench.clock(), "", "", "cancelled before it began")
     assert bench.out.take_messages(CLIENT) == [done, Cancelled((51,), (99,))]
     assert bench.recorded()[51].status == ABORTED
-    assert [task.submit.task for task in bench.state.waiting] == [50]
+    assert [task.submit.task for task in bench.state.in_line] == [50]
     bench.out.assert_silent()
 
 
@@ -157,4 +190,48 @@ def test_what_engines_hold_is_asked_back_and_they_answer() -> None:
     assert bench.given(FIRST) == [50]
     bench.react(SECOND, Withdrawn((), (1,), CLIENT))
     assert bench.out.take_messages(CLIENT) == [Cancelled((), (1,))]
+    bench.out.assert_silent()
+
+
+def test_cancelling_finds_what_waits_whatever_its_targets() -> None:
+    bench = Bench()
+    bench.submit(*range(2 * ROOM))
+    bench.submit(50, 51, targets=(1,))
+    bench.submit(52, targets=(0,))
+    bench.submit(53)
+    bench.out.mail.clear()
+    bench.react(CLIENT, CancelTasks((53, 50, 52)))
+    assert [task.submit.task for task in bench.state.in_line] == [51]
+    *ends, answer = bench.out.take_messages(CLIENT)
+    assert [done.call for done in ends if isinstance(done, Done)] == [50, 52, 53]
+    assert answer == Cancelled((50, 52, 53), ())
+
+
+def test_cancelling_what_waits_for_its_next_try_ends_it_with_its_error() -> None:
+    bench = Bench()
+    bench.submit(0, retries=1)
+    bench.submit(*range(1, 2 * ROOM + 1), 50)
+    bench.out.mail.clear()
+    done = bench.fail(0, FIRST, 0)
+    bench.out.mail.clear()
+    bench.react(CLIENT, CancelTasks((0, 50)))
+    aborted = Done(50, -1, "aborted", 0.0, bench.clock(), "", "", "cancelled before it began")
+    assert bench.out.take(CLIENT) == [Parcel(aborted), Parcel(done, [b"description"]), Parcel(Cancelled((50,), (0,)))]
+    assert not bench.state.waiting
+    record = bench.recorded()[0]
+    assert (record.status, record.error, record.attempt, record.engine) == (ERROR, "ValueError: no", 1, 0)
+    bench.out.assert_silent()
+
+
+def test_a_next_try_that_its_engine_gives_back_ends_with_its_error() -> None:
+    bench = Bench()
+    bench.submit(0, retries=1, targets=(0,))
+    bench.submit(1, 2, targets=(0,))
+    done = bench.fail(0, FIRST, 0)
+    bench.react(FIRST, Released(1, 1, 1.0, 2.0))
+    assert bench.given(FIRST) == [0, 1, 2, 0]
+    bench.react(FIRST, Withdrawn((0,), (2,), CLIENT))
+    assert bench.out.take(CLIENT) == [Parcel(done, [b"description"]), Parcel(Cancelled((), (2, 0)))]
+    record = bench.recorded()[0]
+    assert (record.status, record.error, record.attempt, record.engine) == (ERROR, "ValueError: no", 1, 0)
     bench.out.assert_silent()
