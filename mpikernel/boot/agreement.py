@@ -14,6 +14,7 @@ class Member(msgspec.Struct, frozen=True, array_like=True):
     host: str
     pid: int
     version: str  # of mpikernel and its protocol
+    threads: str  # the level that its MPI grants, by its name in the standard
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):

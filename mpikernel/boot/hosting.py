@@ -11,9 +11,10 @@ from mpikernel.config.launch import Launch
 from mpikernel.errors import LaunchError
 from mpikernel.ledger.promise import Ledger
 from mpikernel.wire.loop import Loop, Outbox
-from mpikernel.wire.messages import Goodbye
+from mpikernel.wire.messages import SCRIPT_ENDED, Goodbye
 from mpikernel.wire.mpi import MpiTransport
 from mpikernel.world.communicators import Communicators
+from mpikernel.world.exit_codes import FAILED
 from mpikernel.world.layout import Layout
 from mpikernel.world.roles import Role
 
@@ -54,8 +55,10 @@ class Rank:
 
     @property
     def may_linger(self) -> bool:
-        """Whether this process may take its time to exit: the user's script may have things to do at its exit."""
-        return Role.SCRIPT in self.roles and self.signals.first is None
+        """Whether this process may take its time to exit: a script that ended well may have things to do at its exit."""
+        stop = self.loop.stop
+        ended_well = stop is not None and stop.reason == SCRIPT_ENDED and stop.code != FAILED
+        return Role.SCRIPT in self.roles and self.signals.first is None and ended_well
 
     def move_in(self) -> None:
         """Take up the roles of this rank."""

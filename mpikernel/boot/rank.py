@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import NoReturn
 
@@ -79,11 +80,9 @@ def main(argv: Sequence[str]) -> NoReturn:
 def _agree(comm: Intracomm, rank: int, argv: Sequence[str]) -> tuple[Outcome, Ledger | None, list[Member]]:
     """All ranks learn who is there and what is to be done."""
     _check_launch(comm.Get_size())
-    check_threads()
-    said = everyone(
-        comm, msgspec.msgpack.encode(Member(os.uname().nodename, os.getpid(), f"mpikernel {__version__} (protocol {PROTOCOL})"))
-    )
-    members = [msgspec.msgpack.decode(own, type=Member) for own in said]
+    own = Member(os.uname().nodename, os.getpid(), f"mpikernel {__version__} (protocol {PROTOCOL})", thread_level())
+    members = [msgspec.msgpack.decode(said, type=Member) for said in everyone(comm, msgspec.msgpack.encode(own))]
+    check_threads([member.threads for member in members])
     check_same([member.version for member in members], "version of mpikernel")
     if rank != 0:
         return msgspec.msgpack.decode(broadcast(comm, None), type=Outcome), None, members
@@ -150,6 +149,7 @@ def _leave(own: Rank, code: int) -> None:
     own.say_goodbye()
     own.close()
     _finalize_in_time()
+    own.signals.restore()
     if not own.may_linger:
         _end_by_force_later(code)
 
@@ -169,9 +169,14 @@ def _abort(comm: Intracomm, rank: int, terminal: int, error: BaseException) -> N
     if not _aborting.acquire(blocking=False):  # another thread of this process is at it
         threading.Event().wait()
 
-    trace = "".join(traceback.format_exception(error)) if not isinstance(error, MpikernelError) else f"{type(error).__name__}: {error}\n"
     code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", BROKEN)
-    os.write(terminal, f"mpikernel: error: rank {rank} on {os.uname().nodename} ends the world: {trace}".encode(errors="backslashreplace"))
+    try:
+        text = "".join(traceback.format_exception(error)) if not isinstance(error, MpikernelError) else f"{type(error).__name__}: {error}\n"
+    except BaseException:  # whatever the user's exception does when it is shown
+        text = f"{type(error).__name__}\n"
+    line = f"mpikernel: error: rank {rank} on {os.uname().nodename} ends the world: {text}"
+    with suppress(OSError):  # nobody may be reading any more
+        os.write(terminal, line.encode(errors="backslashreplace"))
     time.sleep(LAST_WORDS)
     comm.Abort(code)
     leave_at_once(code)

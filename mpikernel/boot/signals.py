@@ -20,8 +20,8 @@ from mpikernel.wire.messages import Signalled
 from mpikernel.world.exit_codes import SIGNAL_BASE
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
-#: Seconds between two interrupts of user code that does not end.
-AGAIN = 0.5
+#: User code that does not end is interrupted again after this share of the grace: its `finally` and `with` are to have their time.
+AGAIN = 0.8
 #: Seconds between two looks for signals that Python's handlers have not seen yet, because the main thread is in C code.
 LOOK = 0.05
 
@@ -34,6 +34,7 @@ class Signals:
         self._loop = loop
         self._controller = controller
         self._patience = patience  # with a controller that is told and does not answer (seconds)
+        self._again = AGAIN * patience  # seconds between two interrupts of user code
         self._in_user_code = in_user_code
         self._told = 0.0  # monotonic time at which the controller was told
         self._interrupted = 0.0  # monotonic time of the last interrupt of user code
@@ -73,11 +74,16 @@ class Signals:
         for signum in ENDING:
             signal.signal(signum, signal.SIG_IGN)
 
+    def restore(self) -> None:
+        """MPI is left: a signal ends the process as it ends any other."""
+        for signum in ENDING:
+            signal.signal(signum, signal.SIG_DFL)
+
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self._loop.stop is None:
             self.first = self.first or signum
         now = time.monotonic()
-        if self._in_user_code() and now - self._interrupted > AGAIN:  # one may come in several ways; `finally` is to get its time
+        if self._in_user_code() and now - self._interrupted > self._again:  # one may come in several ways; `finally` is to get its time
             self._interrupted = now
             self._loop.hold.interrupt(KeyboardInterrupt(signal.Signals(signum).name))
 
@@ -93,7 +99,7 @@ class Signals:
             self._look()
         if self.first is not None and self._loop.stop is None:
             self._tell(out, self.first, now)
-        if self._loop.stop is not None and self._in_user_code() and now - max(self._asked, self._interrupted) > AGAIN:
+        if self._loop.stop is not None and self._in_user_code() and now - max(self._asked, self._interrupted) > self._again:
             self._asked = now
             signal.pthread_kill(self._main, signal.SIGINT)
 

@@ -20,6 +20,8 @@ R = TypeVar("R", bound=AsyncResult)
 
 #: How many chunks `imap` keeps under way for each engine unless told otherwise.
 WINDOW = 4
+#: More than anybody means.
+MOST_RETRIES = 1_000_000
 
 
 class LoadBalancedView(View):
@@ -42,9 +44,9 @@ class LoadBalancedView(View):
 
     @retries.setter
     def retries(self, retries: int) -> None:
-        if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
-            raise UsageError(f"retries={retries!r} is not a number of retries: it is 0 or a positive integer")
-        self._retries = retries
+        if not isinstance(retries, int) or isinstance(retries, bool) or not 0 <= retries <= MOST_RETRIES:
+            raise UsageError(f"retries={retries!r} is not a number of retries: it is an integer from 0 to {MOST_RETRIES}")
+        self._retries = int(retries)
 
     def apply_async(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncResult:
         """Queue one call of function(*args, **kwargs) without waiting."""

@@ -85,6 +85,7 @@ class DirectView(View):
     def _execute(self, code: str, filename: str, shown: bool, block: bool | None) -> Any:
         if not isinstance(code, str):
             raise UsageError(f"execute takes source code as a string, not {type(code).__name__}")
+        code = str(code)
         if code != sendable(code):
             raise UsageError("the code to execute holds lone surrogates, which no Python source can")
         if code.lstrip("\r\n")[:1].isspace():  # only then: what looks like an empty line may stand in a string
@@ -115,9 +116,7 @@ class DirectView(View):
     def pull(self, names: str | Sequence[str], block: bool | None = None) -> Any:
         """The values of a name, of a dotted name, or (as a list) of several."""
         single = isinstance(names, str)
-        asked = (names,) if isinstance(names, str) else tuple(names)
-        for name in asked:
-            _dotted(name)
+        asked = tuple(_dotted(name) for name in ([names] if isinstance(names, str) else names))
         result = self._simple("pull", ", ".join(asked), lambda call: Pull(call.id, asked, single))
         return self._blocked(result, block)
 
@@ -155,7 +154,7 @@ class DirectView(View):
     def gather(self, name: str, dist: str = BLOCKS, block: bool | None = None) -> Any:
         """The parts of a name put together again, in target order: arrays to one array, lists to one list."""
         check_dist(dist)
-        _dotted(name)
+        name = _dotted(name)
         result = AsyncResult(self._port, f"gather {name}", False, lambda parts: join(parts, dist))
         self._port.command(result, "gather", name, self._ids, lambda call, _index: (Pull(call.id, (name,), True), ()))
         return self._blocked(result.launched(), block)
@@ -221,9 +220,10 @@ def equal_length(sequences: Sequence[Iterable[Any]]) -> list[Any]:
 def _name(name: Any) -> str:
     if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
         raise UsageError(f"{name!r} cannot be a name on an engine: it must be a Python identifier")
-    return name
+    return str(name)  # numpy's strings are strs too, but cannot travel as names
 
 
-def _dotted(name: Any) -> None:
+def _dotted(name: Any) -> str:
     if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
         raise UsageError(f"{name!r} cannot be pulled: give a name, or names with dots such as 'model.weights'")
+    return str(name)

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from mpikernel.wire.by_value import capture
 from mpikernel.wire.payload import Frame, Frames, dump
 
-#: Values of these types are what they are; a module or builtin is pickled by its name.
-CONSTANT = (int, float, complex, str, bytes, bool, type(None), types.ModuleType, types.BuiltinFunctionType)
+#: Values of just these types are what they are; a module is pickled by its name.
+CONSTANT = (int, float, complex, str, bytes, bool, type(None), types.ModuleType)
 #: Functions that are remembered.
 CAPACITY = 256
 
@@ -75,11 +75,13 @@ def _parts(function: Any) -> Iterator[Any]:
 
 def _collect(value: Any, found: list[Any], seen: set[int]) -> bool:
     """Add a value and what it is made of; False if it may change without becoming another object."""
+    found.append(value)  # each time: where a value stands counts, not only that it is there
     if id(value) in seen:
         return True
     seen.add(id(value))
-    found.append(value)
-    if isinstance(value, CONSTANT):
+    if type(value) is types.BuiltinFunctionType:
+        return isinstance(value.__self__, types.ModuleType)  # else a method of something that may change
+    if type(value) in CONSTANT:
         return True
     if type(value) is tuple:
         return all(_collect(item, found, seen) for item in value)
@@ -88,7 +90,7 @@ def _collect(value: Any, found: list[Any], seen: set[int]) -> bool:
     if value.__dict__ or value.__kwdefaults__:
         return False
     found.append(value.__code__)
-    cells = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
+    cells = [_contents(cell) for cell in value.__closure__ or ()]
     inner = [*(value.__defaults__ or ()), *cells]
     if value.__globals__.get("__name__") == "__main__":
         captured = capture(value)
@@ -99,9 +101,9 @@ def _collect(value: Any, found: list[Any], seen: set[int]) -> bool:
     return all(_collect(item, found, seen) for item in inner)
 
 
-def _filled(cell: types.CellType) -> bool:
+def _contents(cell: types.CellType) -> Any:
+    """What a cell holds, or what stands for an empty one."""
     try:
-        cell.cell_contents  # noqa: B018  # asking is the only way to know
+        return cell.cell_contents
     except ValueError:
-        return False
-    return True
+        return None

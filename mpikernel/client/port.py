@@ -128,11 +128,11 @@ class Port:
         with self.loop.hold:
             open_calls = [call for call in calls if call.done is None]
             for call in open_calls:
-                self.state.answers.pop(call.id, None)
+                self.state.answers[call.id] = None
             self._ask_to_cancel(open_calls)
         self.nudge()
         answers = self.state.answers
-        self.wait(lambda: all(call.id in answers or call.done is not None for call in open_calls), CANCEL_PATIENCE)
+        self.wait(lambda: all(answers.get(call.id) is not None or call.done is not None for call in open_calls), CANCEL_PATIENCE)
         dropped = [answers.pop(call.id, False) or call.aborted for call in open_calls]
         return bool(open_calls) and all(dropped)
 

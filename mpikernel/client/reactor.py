@@ -40,8 +40,8 @@ def record_of(state: ClientState, call: Call) -> Record:
 
 def on_cancelled(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:
     assert isinstance(arrival.message, Cancelled)
-    state.answers.update(dict.fromkeys(arrival.message.dropped, True))
-    state.answers.update(dict.fromkeys(arrival.message.kept, False))
+    for calls, dropped in ((arrival.message.dropped, True), (arrival.message.kept, False)):
+        state.answers.update((call, dropped) for call in calls if call in state.answers)
 
 
 def on_output(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:

@@ -16,7 +16,8 @@ from mpikernel.client.metadata import KEYS, Metadata, metadata_of
 from mpikernel.client.port import Port
 from mpikernel.client.progress import show_progress
 from mpikernel.client.state import Call
-from mpikernel.errors import CompositeError, MpikernelError, TaskAborted
+from mpikernel.errors import CompositeError, MpikernelError, RemoteError, TaskAborted
+from mpikernel.wire.failure import text_of
 
 Assemble = Callable[[list[Any]], Any]
 
@@ -71,9 +72,16 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         self.set_running_or_notify_cancel()
         if failed:
             self._port.state.remember_failure(self.calls[0].id, self._name, [call for call in self.calls if call.failed])
-            self.set_exception(self._failure())
+            self.set_exception(self._failure_as_told())
         else:
             self.set_result(None)  # the value itself is rebuilt when it is asked for
+
+    def _failure_as_told(self) -> Exception:
+        """The failure; it must be had, or whoever waits would wait for ever."""
+        try:
+            return self._failure()
+        except BaseException as error:
+            return RemoteError(type(error).__name__, f"{text_of(error)}, while the failure of {self._name} was rebuilt")
 
     def _asked(self) -> None:
         """Somebody has seen how it ended."""

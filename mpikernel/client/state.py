@@ -84,7 +84,7 @@ class ClientState(Struct, eq=False):
     open: dict[int, Call] = field(default_factory=dict)  # calls that have not ended
     sent: dict[int, Sent] = field(default_factory=dict)  # functions, by the engine they were sent to, or TASKS
     unseen: dict[int, str] = field(default_factory=dict)  # failures that nobody has asked about, by the result's first call
-    answers: dict[int, bool] = field(default_factory=dict)  # cancel requests that were answered: whether the call was dropped
+    answers: dict[int, bool | None] = field(default_factory=dict)  # cancel requests that somebody waits for: whether the call was dropped
 
     def new_call(self, kind: str, label: str, engine: int, now: float, is_task: bool = False) -> Call:
         """A call with a number of its own, open from now on."""

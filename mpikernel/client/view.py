@@ -75,7 +75,7 @@ class View(ABC):
     def __init__(self, client: Client, targets: Targets, block: bool = False) -> None:
         self.client = client
         self.block = block  # whether apply, map and the rest wait for the value
-        self.stream = client.port.stream  # whether what engines print is shown as it comes
+        self._stream = client.port.stream
         self._ids = engine_ids(targets, len(client))
         self._targets = targets
 
@@ -83,6 +83,15 @@ class View(ABC):
     def _port(self) -> Port:
         """Raises ClosedError once the client is closed."""
         return self.client.port
+
+    @property
+    def stream(self) -> bool:
+        """Whether what engines print is shown as it comes."""
+        return self._stream
+
+    @stream.setter
+    def stream(self, stream: bool) -> None:
+        self._stream = bool(stream)
 
     @property
     def targets(self) -> int | list[int]:

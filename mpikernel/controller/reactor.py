@@ -10,7 +10,7 @@ import signal
 
 from mpikernel.controller.state import ControllerState
 from mpikernel.wire.loop import Outbox
-from mpikernel.wire.messages import Goodbye, Leave, Note, ScriptEnded, Signalled, Stop
+from mpikernel.wire.messages import SCRIPT_ENDED, Goodbye, Leave, Note, ScriptEnded, Signalled, Stop
 from mpikernel.wire.transport import Arrival
 from mpikernel.world.exit_codes import SIGNAL_BASE
 
@@ -23,7 +23,7 @@ def on_note(state: ControllerState, out: Outbox, arrival: Arrival, now: float) -
 
 def on_script_ended(state: ControllerState, out: Outbox, arrival: Arrival, now: float) -> None:
     assert isinstance(arrival.message, ScriptEnded)
-    _end(state, out, arrival.message.code, "the script ended", now)
+    _end(state, out, arrival.message.code, SCRIPT_ENDED, now)
 
 
 def on_signalled(state: ControllerState, out: Outbox, arrival: Arrival, now: float) -> None:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from operator import attrgetter
 from types import CellType, CodeType, FunctionType
 from typing import Any
+from weakref import WeakSet
 
 import cloudpickle
 
@@ -21,6 +22,9 @@ from mpikernel.wire.functions import fill_cached, fill_function, make_cached, ma
 CACHED = type(lru_cache(abs))  # what functools.lru_cache makes, which pickle knows only by name
 #: The builtins that a function was made with; not every version of the type stubs knows the attribute.
 builtins_of = attrgetter("__builtins__")
+
+#: Names that each module has of its own; what else has underscores is the user's.
+MODULE_OWN = frozenset({"__name__", "__doc__", "__builtins__", "__loader__", "__spec__", "__package__"})
 
 GLOBAL_OPS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"})
 
@@ -39,7 +43,12 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle 
         if _is_of_script(wrapped):
             made_of, state = self._taken_apart(wrapped)
             return make_cached, (*made_of, obj.cache_parameters()), state, None, None, fill_cached
-        return super().reducer_override(obj)
+        reduced = super().reducer_override(obj)
+        if isinstance(obj, type) and isinstance(reduced, tuple) and len(reduced) == REDUCED_CLASS:
+            if obj not in _received:
+                _own.add(obj)
+            return *reduced[:2], (reduced[5], reduced[2]), None, None, fill_class
+        return reduced
 
     def _taken_apart(self, function: FunctionType) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What an empty function is made of, and what fills it."""
@@ -54,6 +63,21 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle 
         return (base, function.__code__, function.__name__, len(cells)), state
 
 
+#: Length of what cloudpickle makes of a class that goes by value: the last is what fills it, the third with what.
+REDUCED_CLASS = 6
+#: Classes of this process that went out by value, and classes that came in so. One that comes back is not to be filled again.
+_own: WeakSet[type] = WeakSet()
+_received: WeakSet[type] = WeakSet()
+
+
+def fill_class(made: type, how: tuple[Any, Any]) -> None:
+    """Second half of rebuilding a class. One that this process made itself stays as it is: its methods work on the script's globals."""
+    fill, state = how
+    if made not in _own:
+        _received.add(made)
+        fill(made, state)
+
+
 def _is_of_script(obj: Any) -> bool:
     return type(obj) is FunctionType and obj.__globals__.get("__name__") == "__main__"
 
@@ -66,7 +90,7 @@ def capture(function: FunctionType) -> dict[str, Any]:
     space, under = function.__globals__, builtins_of(function)
     names = global_names(function.__code__)
     found = {name: under[name] for name in names if name in under and under[name] is not vars(builtins).get(name, under)}
-    return found | {name: space[name] for name in names if name in space and not name.startswith("__")}
+    return found | {name: space[name] for name in names if name in space and name not in MODULE_OWN}
 
 
 @lru_cache(maxsize=1024)

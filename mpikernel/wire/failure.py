@@ -8,8 +8,9 @@ from __future__ import annotations
 import os.path
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Any
 
-from mpikernel.errors import RemoteError, RemoteTraceback, SerializeError
+from mpikernel.errors import RemoteError, RemoteTraceback
 from mpikernel.wire.payload import Frame, Frames, dump, load
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -38,7 +39,11 @@ def describe(error: BaseException, place: str) -> Frames:
     """The frames of an exception that user code raised; `place` heads its traceback (engine, rank, host, function)."""
     import traceback  # here: engines start without it
 
-    text = f"{place}\n{''.join(traceback.format_exception(type(error), error, users_part(error.__traceback__)))}"
+    try:
+        trace = "".join(traceback.format_exception(type(error), error, users_part(error.__traceback__)))
+    except BaseException:  # whatever the user's exception does when it is shown
+        trace = "".join(traceback.format_tb(users_part(error.__traceback__))) + f"{type(error).__name__}: {text_of(error)}\n"
+    text = f"{place}\n{trace}"
     try:
         frames = dump(_portable(error), "the exception") if isinstance(error, Exception) else None
         original = [bytes(frame) for frame in frames] if frames is not None else None
@@ -62,11 +67,15 @@ def users_part(trace: TracebackType | None) -> TracebackType | None:
     return rest or trace
 
 
+#: Sets an exception's cause, also of one whose class refuses that its attributes are set.
+_set_cause: Any = vars(BaseException)["__cause__"].__set__
+
+
 def rebuild(frames: Sequence[Frame], engine: int) -> Exception:
     """The exception that `describe` described, its remote traceback as its cause."""
     name, text, trace, original = load(frames, what="the description of an error")
     error = _original(original) or RemoteError(name, text, engine)
-    error.__cause__ = RemoteTraceback(trace)
+    _set_cause(error, RemoteTraceback(trace))
     return error
 
 
@@ -76,7 +85,7 @@ def _original(pickled: list[bytes] | None) -> Exception | None:
         return None
     try:
         error = load(pickled, what="the exception")
-    except (SerializeError, SystemExit):
+    except BaseException:  # whatever the user's exception does when it is rebuilt
         return None
     return error if isinstance(error, Exception) and _can_be_told(error) else None
 
@@ -85,5 +94,5 @@ def _can_be_told(error: Exception) -> bool:
     """Whether its text can be had: whoever prints it must not stumble over what is wrong with the user's exception."""
     try:
         return isinstance(str(error), str)
-    except Exception:
+    except BaseException:
         return False

@@ -135,4 +135,8 @@ class HomeUnpickler(pickle.Unpickler):
 
 def explain(error: BaseException, what: str) -> SerializeError:
     """An error that names the thing which could not be pickled or rebuilt."""
-    return SerializeError(f"{what}: {type(error).__name__}: {error}")
+    try:
+        text = str(error)
+    except Exception:  # the user's exception
+        text = "(its text cannot be had)"
+    return SerializeError(f"{what}: {type(error).__name__}: {text}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from mpikernel.errors import UsageError
+
 
 class Hold:
     """The loop's lock for a thread that touches a role's state from outside, as a with-statement.
@@ -15,6 +17,7 @@ class Hold:
         self.lock = threading.Lock()
         self.interrupted: BaseException | None = None  # what a signal last raised, or is about to
         self._shielded = False  # the main thread has the lock, or is about to
+        self._owner = 0  # the thread that has it
         self._put_off: BaseException | None = None
         self._main = threading.main_thread().ident
 
@@ -26,10 +29,16 @@ class Hold:
 
     def take(self, blocking: bool) -> bool:
         """Take the lock; False if it is taken and `blocking` is false. The shield is up before and down after."""
-        main = threading.get_ident() == self._main
+        own = threading.get_ident()
+        if self._owner == own:
+            if not blocking:
+                return False
+            raise UsageError("a client was used by a finalizer or signal handler that came in the middle of another use of it")
+        main = own == self._main
         if main:
             self._shielded = True
         if self.lock.acquire(blocking):
+            self._owner = own
             return True
         if main:
             self._lower()
@@ -37,6 +46,7 @@ class Hold:
 
     def drop(self) -> None:
         """Give the lock back, and let a signal come through that was put off."""
+        self._owner = 0
         self.lock.release()
         if threading.get_ident() == self._main:
             self._lower()

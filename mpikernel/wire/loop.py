@@ -45,6 +45,13 @@ class Outbox:
         self.mail.setdefault(rank, []).append(Parcel(message, frames))
 
 
+class Mine(threading.local):
+    """What a thread is doing here: running callbacks (`settling`), waiting inside of that."""
+
+    settling = False
+    waiting = False
+
+
 class Loop:
     """See the module. `stop` is the order to stop, once it has come; `left` is true when this rank may leave MPI."""
 
@@ -67,6 +74,7 @@ class Loop:
         self._parked = False  # a thread waits here and is idle: the attendant need not look
         self._attendant: threading.Thread | None = None
         self._closed = False
+        self._mine = Mine()
 
     def host(self, state: Any, reactions: Mapping[Any, Reactor], tick: Tick | None = None) -> None:
         """Give a role its place: who reacts to which type of message, and what it does as time passes."""
@@ -89,7 +97,7 @@ class Loop:
         """
         if self.failure is not None:
             raise self.failure
-        if not self.hold.take(blocking=False):
+        if self._closed or not self.hold.take(blocking=False):
             return False
         try:
             happened = self._turn()
@@ -98,6 +106,8 @@ class Loop:
             raise
         finally:
             self.hold.drop()
+        if self._mine.settling and not self._mine.waiting:
+            return happened  # in a callback: whoever runs it goes on with the others, so that they do not nest
         return self._run_afterwards() or happened
 
     def _turn(self) -> bool:
@@ -136,20 +146,30 @@ class Loop:
         return True
 
     def _run_afterwards(self) -> bool:
+        mine = self._mine
+        before = mine.settling, mine.waiting
+        mine.settling, mine.waiting = True, False
         ran = False
-        while self._afterwards:
-            try:
-                action = self._afterwards.popleft()
-            except IndexError:  # another thread took it
-                break
-            try:
-                action()
-            except (SystemExit, KeyboardInterrupt):
-                if threading.current_thread() is not self._attendant:
-                    raise
-                sys.excepthook(*sys.exc_info())  # a callback of the user's raised it, in a thread that is not theirs to end
-            ran = True
+        try:
+            while self._afterwards:
+                try:
+                    action = self._afterwards.popleft()
+                except IndexError:  # another thread took it
+                    break
+                self._unpark()  # what runs now may wait for something without driving the loop
+                self._settle(action)
+                ran = True
+        finally:
+            mine.settling, mine.waiting = before
         return ran
+
+    def _settle(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except BaseException:
+            if threading.current_thread() is not self._attendant:
+                raise
+            sys.excepthook(*sys.exc_info())  # a callback of the user's raised it, in a thread that is not theirs to end
 
     def advance(self) -> bool:
         """A turn, and what the guest has to do. Whether anything happened."""
@@ -160,6 +180,9 @@ class Loop:
 
     def nudge(self) -> None:
         """Have what was put into the outbox leave soon: now, unless another thread is at it and will see to it."""
+        if self._mine.settling and not self._mine.waiting:
+            self.turn()
+            return
         self.advance()
         while self.guest is not None and self.advance():
             pass
@@ -174,6 +197,7 @@ class Loop:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         ladder = Ladder()
+        was_waiting, self._mine.waiting = self._mine.waiting, True
         try:
             while not condition():
                 happened = self.advance()
@@ -186,9 +210,14 @@ class Loop:
                 ladder.rest(self.transport.moving, inf if deadline is None else max(0.0, deadline - time.monotonic()))
             return True
         finally:
-            if self._parked:
-                self._parked = False
-                self._bell.set()
+            self._mine.waiting = was_waiting
+            self._unpark()
+
+    def _unpark(self) -> None:
+        """Have the attendant look again."""
+        if self._parked:
+            self._parked = False
+            self._bell.set()
 
     # the attendant -----------------------------------------------------------------------------------------------------
 
@@ -221,9 +250,11 @@ class Loop:
             ladder.rest(self.transport.moving)
 
     def close(self) -> None:
-        """Stop the attendant; afterwards only the caller drives the loop. One that is in a callback of the user's is left there."""
+        """The last turn has been taken. An attendant that is in a callback of the user's is left there."""
         self._closed = True
         self._bell.set()
         if self._attendant is not None and self._attendant is not threading.current_thread():
             self._attendant.join(JOIN_PATIENCE)
         self._attendant = None
+        with self.hold:  # no other thread is in a turn any more
+            pass

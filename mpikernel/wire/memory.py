@@ -7,6 +7,7 @@ with huge pages, which saves most of the page faults that halve the bandwidth of
 from __future__ import annotations
 
 import mmap
+from contextlib import suppress
 
 from mpikernel.errors import SerializeError
 
@@ -26,5 +27,6 @@ def take(size: int) -> memoryview:
         area = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except (OSError, ValueError, OverflowError) as error:
         raise SerializeError(f"no memory for a buffer of {size} bytes on this rank: {error}") from error
-    area.madvise(mmap.MADV_HUGEPAGE)
+    with suppress(OSError):  # a kernel without huge pages: only slower
+        area.madvise(mmap.MADV_HUGEPAGE)
     return memoryview(area)

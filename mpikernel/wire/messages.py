@@ -201,6 +201,10 @@ class Stop(Message, frozen=True, array_like=True, tag=51):
     reason: str
 
 
+#: The reason of an end that nothing but the script's own brought about.
+SCRIPT_ENDED = "the script ended"
+
+
 class Goodbye(Message, frozen=True, array_like=True, tag=52):
     """A rank has stopped: out of user code, nothing left to say."""
 

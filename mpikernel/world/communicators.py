@@ -6,6 +6,7 @@ their collectives never meet our traffic. Importing this module starts MPI; only
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 from mpi4py import MPI
@@ -71,15 +72,20 @@ def make_communicators(layout: Layout) -> Communicators:
     return Communicators(mail, bulk, control, engines)
 
 
-def check_threads() -> None:
-    """Refuse an MPI that does not allow calls from several threads: a rank's loop and its user's code share one."""
-    level = MPI.Query_thread()
-    if level < MPI.THREAD_MULTIPLE:
-        raise LaunchError(
-            f"this MPI ({library()}) grants {LEVELS[level]} but mpikernel needs {LEVELS[MPI.THREAD_MULTIPLE]}, because user code and the "
-            "rank's own loop both call MPI: use an MPI built with thread support, and leave mpi4py.rc.thread_level and "
-            "MPI4PY_RC_THREAD_LEVEL at 'multiple'"
-        )
+def check_threads(levels: Sequence[str]) -> None:
+    """Refuse an MPI that does not allow calls from several threads: a rank's loop and its user's code share one.
+
+    Args:
+        levels: what each rank was granted, so that all of them come to the same answer.
+    """
+    needed = LEVELS[MPI.THREAD_MULTIPLE]
+    for rank, level in enumerate(levels):
+        if level != needed:
+            raise LaunchError(
+                f"this MPI ({library()}) grants {level} on rank {rank}, but mpikernel needs {needed}, because user code and the rank's own "
+                "loop both call MPI: use an MPI built with thread support, and leave mpi4py.rc.thread_level and MPI4PY_RC_THREAD_LEVEL "
+                "at 'multiple'"
+            )
 
 
 def thread_level() -> str:
