@@ -54,8 +54,7 @@ class DirectView(View):
         filled = [index for index in range(len(self)) if len(columns[0][index])]
         arguments = [dump(((function, *(column[index] for column in columns)), {}), f"the arguments of {label}") for index in filled]
         result = AsyncMapResult(self._port, label)
-        there = DirectView(self.client, [self._ids[index] for index in filled] or self._ids)
-        there.stream = self.stream
+        there = self.on([self._ids[index] for index in filled] or self._ids)
         return there._apply(result, apply_to_items, label, arguments) if filled else result.launched()
 
     def map_sync(self, function: Callable[..., Any], *sequences: Iterable[Any]) -> list[Any]:

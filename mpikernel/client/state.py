@@ -93,8 +93,11 @@ class ClientState(Struct, eq=False):
         self.open[call.id] = call
         return call
 
-    def knows(self, receiver: int, digest: bytes, weight: int = 0) -> bool:
-        """Whether an engine, or the task interface (TASKS), has a function; if not, it is about to be sent."""
+    def knows(self, receiver: int, digest: bytes, weight: int) -> bool:
+        """Whether an engine, or the task interface (TASKS), has a function; if not, it is about to be sent.
+
+        `weight` is the function's size in bytes: both ends forget by it, so they must be told the same.
+        """
         return self.sent.setdefault(receiver, Sent()).knows(digest, weight)
 
     def remember_failure(self, number: int, name: str, failed: Sequence[Call]) -> None:

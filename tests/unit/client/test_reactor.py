@@ -117,7 +117,7 @@ def test_each_call_has_a_number_of_its_own() -> None:
 
 def test_functions_are_known_to_each_receiver_by_itself() -> None:
     state = Bench().state
-    assert [state.knows(receiver, b"f") for receiver in (0, 0, 1, TASKS, 1, TASKS)] == [False, True, False, False, True, True]
+    assert [state.knows(receiver, b"f", 1) for receiver in (0, 0, 1, TASKS, 1, TASKS)] == [False, True, False, False, True, True]
 
 
 # output -----------------------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class TaskMachine(RuleBasedStateMachine):
     def submit(self, count: int, function: bytes, retries: int, only: set[int]) -> None:
         for _ in range(count):
             number = self.client.new_call("task", "f", -1, NOW, is_task=True).id
-            carried = 0 if self.client.knows(TASKS, function) else 2
+            carried = 0 if self.client.knows(TASKS, function, len(b"code of") + len(function)) else 2
             message = Submit(number, function, carried, "f", retries, tuple(sorted(only)), NOW, False)
             self.submitted[number] = message
             self.post(CLIENT, TASK, message, [*[b"code of", function][:carried], b"arguments", b"%d" % number])
