@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import itertools
-import keyword
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from mpikernel.arrays.partition import BLOCKS, check_dist, join, partition
+from mpikernel.arrays.partition import BLOCKS, join, partition
 from mpikernel.client.imports import ImportOnEngines
 from mpikernel.client.items import apply_to_items
+from mpikernel.client.moving import MovingView
 from mpikernel.client.remote import ParallelFunction, RemoteFunction, decorator
 from mpikernel.client.result import AsyncMapResult, AsyncResult
-from mpikernel.client.state import Call
-from mpikernel.client.view import View, engine_ids, label_of
+from mpikernel.client.view import engine_ids, label_of
 from mpikernel.errors import UsageError
 from mpikernel.wire.failure import sendable
-from mpikernel.wire.messages import Clear, Execute, Keys, Message, Pull, Push
+from mpikernel.wire.messages import Clear, Execute, Keys
 from mpikernel.wire.payload import Frames, dump
 
 R = TypeVar("R", bound=AsyncResult)
 _cells = itertools.count(1)  # numbers executed sources, for tracebacks
 
 
-class DirectView(View):
+class DirectView(MovingView):
     """A view of some engines. What it is told, each of them does; results come in target order, bare for a single int target."""
 
     FLAGS: ClassVar[tuple[str, ...]] = ("block", "stream", "targets")
@@ -93,71 +92,6 @@ class DirectView(View):
         stream = self.stream or shown
         return self._blocked(self._simple("execute", label, lambda call: Execute(call.id, code, filename, stream)), block)
 
-    # moving data -------------------------------------------------------------------------------------------------------
-
-    def push(self, values: Mapping[str, Any], block: bool | None = None) -> Any:
-        """Bind names to values on every engine."""
-        if not isinstance(values, Mapping):
-            raise UsageError(f"push takes a dict of names and values, not {type(values).__name__}")
-        names = tuple(_name(name) for name in values)
-        frames = dump(tuple(values.values()), f"what was to be pushed as {', '.join(names)}")
-        return self._push("push", names, [frames] * len(self), block)
-
-    def update(self, values: Mapping[str, Any]) -> Any:
-        """Same as `push`."""
-        return self.push(values)
-
-    def _push(self, kind: str, names: tuple[str, ...], frames: Sequence[Frames], block: bool | None) -> Any:
-        result = AsyncResult(self._port, kind, self._bare)
-        self._port.command(result, kind, ", ".join(names), self._ids, lambda call, index: (Push(call.id, names), frames[index]))
-        return self._blocked(result.launched(), block)
-
-    def pull(self, names: str | Sequence[str], block: bool | None = None) -> Any:
-        """The values of a name, of a dotted name, or (as a list) of several."""
-        single = isinstance(names, str)
-        asked = tuple(_dotted(name) for name in ([names] if isinstance(names, str) else names))
-        result = self._simple("pull", ", ".join(asked), lambda call: Pull(call.id, asked, single))
-        return self._blocked(result, block)
-
-    def get(self, name: str) -> Any:
-        """The value of a name; waits for it."""
-        return self.pull(name, block=True)
-
-    def __getitem__(self, name: str) -> Any:
-        """view['x']: the value of x, waited for."""
-        return self.pull(name, block=True)
-
-    __iter__ = None  # its items are names, not numbers
-    __contains__ = None
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        """view['x'] = value: push it, and wait until it is there."""
-        self.push({name: value}, block=True)
-
-    def scatter(self, name: str, sequence: Any, dist: str = BLOCKS, flatten: bool = False, block: bool | None = None) -> Any:
-        """Cut a sequence into one part for each engine and bind `name` to the part.
-
-        Args:
-            name: what the part is called there.
-            sequence: an array (cut along its first axis), a list, or any other finite iterable.
-            dist: 'b' for blocks, 'r' for round-robin. The first n % q parts get one item more.
-            flatten: bind the bare item where a part has just one.
-            block: wait until it is there; the view's flag if None.
-        """
-        names = (_name(name),)
-        parts = partition(sequence, len(self), dist)
-        bare = [part[0] if flatten and len(part) == 1 else part for part in parts]
-        frames = [dump((part,), f"what was to be scattered as {name}") for part in bare]
-        return self._push("scatter", names, frames, block)
-
-    def gather(self, name: str, dist: str = BLOCKS, block: bool | None = None) -> Any:
-        """The parts of a name put together again, in target order: arrays to one array, lists to one list."""
-        check_dist(dist)
-        name = _dotted(name)
-        result = AsyncResult(self._port, f"gather {name}", False, lambda parts: join(parts, dist))
-        self._port.command(result, "gather", name, self._ids, lambda call, _index: (Pull(call.id, (name,), True), ()))
-        return self._blocked(result.launched(), block)
-
     def keys(self, block: bool | None = True) -> Any:
         """The names that are bound on each engine."""
         return self._blocked(self._simple("keys", "", lambda call: Keys(call.id)), block)
@@ -165,12 +99,6 @@ class DirectView(View):
     def clear(self, block: bool | None = None) -> Any:
         """Empty the engines' namespaces."""
         return self._blocked(self._simple("clear", "", lambda call: Clear(call.id)), block)
-
-    def _simple(self, kind: str, label: str, make: Callable[[Call], Message]) -> AsyncResult:
-        """Send every engine a message without frames."""
-        result = AsyncResult(self._port, f"{kind} {label}".rstrip(), self._bare)
-        self._port.command(result, kind, label, self._ids, lambda call, _index: (make(call), ()))
-        return result.launched()
 
     # conveniences ------------------------------------------------------------------------------------------------------
 
@@ -214,15 +142,3 @@ def equal_length(sequences: Sequence[Iterable[Any]]) -> list[Any]:
     if len(set(lengths)) > 1:
         raise UsageError(f"all sequences of a map must be of one length, but these have {', '.join(map(str, lengths))}")
     return columns
-
-
-def _name(name: Any) -> str:
-    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
-        raise UsageError(f"{name!r} cannot be a name on an engine: it must be a Python identifier")
-    return str(name)  # numpy's strings are strs too, but cannot travel as names
-
-
-def _dotted(name: Any) -> str:
-    if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
-        raise UsageError(f"{name!r} cannot be pulled: give a name, or names with dots such as 'model.weights'")
-    return str(name)

@@ -25,6 +25,9 @@ from mpikernel.wire.waiting import Ladder
 
 Reactor = Callable[[Any, "Outbox", Arrival, float], None]
 Tick = Callable[[Any, "Outbox", float], None]
+#: Where the large frames of a message are to land, as `transport.Rooms` with the role's state first.
+Places = Callable[[Any, int, Message, Sequence[int]], Sequence[memoryview] | None]
+NOWHERE: Mapping[Any, Places] = {}
 
 #: The attendant steps in when nobody has taken a turn for this long (seconds).
 UNATTENDED = 2e-3
@@ -67,6 +70,8 @@ class Loop:
         self.guest: Callable[[], bool] | None = None  # runs calls in threads that wait, where a world has one process only
         self._reactors: dict[type[Message], tuple[Reactor, Any]] = {}
         self._ticks: list[tuple[Tick, Any]] = []
+        self._places: dict[type[Message], tuple[Places, Any]] = {}
+        transport.rooms = self._rooms
         self._afterwards: deque[Callable[[], None]] = deque()  # run after a turn, without the lock
         self._last_turn = time.monotonic()
         self._last_by = 0  # the thread that took it
@@ -76,12 +81,18 @@ class Loop:
         self._closed = False
         self._mine = Mine()
 
-    def host(self, state: Any, reactions: Mapping[Any, Reactor], tick: Tick | None = None) -> None:
-        """Give a role its place: who reacts to which type of message, and what it does as time passes."""
+    def host(self, state: Any, reactions: Mapping[Any, Reactor], tick: Tick | None = None, places: Mapping[Any, Places] = NOWHERE) -> None:
+        """Give a role its place: who reacts to which type of message, where their large frames land, what it does as time passes."""
         for kind, reactor in reactions.items():
             self._reactors[kind] = (reactor, state)
+        for kind, place in places.items():
+            self._places[kind] = (place, state)
         if tick is not None:
             self._ticks.append((tick, state))
+
+    def _rooms(self, sender: int, message: Message, sizes: Sequence[int]) -> Sequence[memoryview] | None:
+        entry = self._places.get(type(message))
+        return entry[0](entry[1], sender, message, sizes) if entry is not None else None
 
     def afterwards(self, action: Callable[[], None]) -> None:
         """Have something done after this turn, outside the lock: resolving futures runs users' callbacks."""

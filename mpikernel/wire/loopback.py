@@ -6,12 +6,11 @@ Everything goes through real envelopes and every frame is copied, so what works 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from mpikernel.wire.envelope import Frame, Parcel, open_envelope, seal
-from mpikernel.wire.memory import take
+from mpikernel.wire.envelope import Frame, Opened, Parcel, open_envelope, seal
 from mpikernel.wire.messages import URGENT
-from mpikernel.wire.transport import Arrival
+from mpikernel.wire.transport import Arrival, Rooms, landing_places
 
 
 class LoopbackTransport:
@@ -19,18 +18,24 @@ class LoopbackTransport:
 
     moving = False
 
-    def __init__(self, rank: int, boxes: Sequence[deque[Arrival]], threshold: int) -> None:
+    def __init__(self, rank: int, size: int, world: dict[int, LoopbackTransport], threshold: int) -> None:
         self.rank = rank
-        self.size = len(boxes)
-        self._boxes = boxes  # one for each rank, shared by the whole world
+        self.size = size
+        self.rooms: Rooms | None = None
+        self._world = world  # by rank; everybody enters himself
+        world[rank] = self
+        self._box: deque[Arrival] = deque()
         self._threshold = threshold
 
     def post(self, rank: int, parcels: Sequence[Parcel]) -> None:
-        self._boxes[rank].extend(copied(self.rank, parcels, self._threshold))
+        self._world[rank].deliver(copied(self.rank, parcels, self._threshold, self._world[rank].rooms))
+
+    def deliver(self, arrivals: Sequence[Arrival]) -> None:
+        """What another rank has posted is here."""
+        self._box.extend(arrivals)
 
     def poll(self) -> list[Arrival]:
-        box = self._boxes[self.rank]
-        arrived = [box.popleft() for _ in range(len(box))]
+        arrived = [self._box.popleft() for _ in range(len(self._box))]
         return sorted(arrived, key=lambda arrival: type(arrival.message) not in URGENT)  # what is urgent overtakes, in order
 
     @property
@@ -38,24 +43,25 @@ class LoopbackTransport:
         return True
 
     def close(self) -> None:
-        self._boxes[self.rank].clear()
+        self._box.clear()
 
 
 def loopback_world(size: int, threshold: int = 1 << 16) -> list[LoopbackTransport]:
     """The transports of a world of `size` ranks in this process."""
-    boxes: list[deque[Arrival]] = [deque() for _ in range(size)]
-    return [LoopbackTransport(rank, boxes, threshold) for rank in range(size)]
+    world: dict[int, LoopbackTransport] = {}
+    return [LoopbackTransport(rank, size, world, threshold) for rank in range(size)]
 
 
-def copied(rank: int, parcels: Sequence[Parcel], threshold: int) -> list[Arrival]:
-    """Parcels as if they had travelled from `rank` to itself: through an envelope, large frames in memory of their own."""
+def copied(rank: int, parcels: Sequence[Parcel], threshold: int, rooms: Rooms | None) -> list[Arrival]:
+    """Parcels as if they had travelled from `rank` to where `rooms` are: through an envelope, large frames in memory of their own."""
     envelope, large = seal(parcels, threshold)
     following = iter(large)
-    return [Arrival(rank, message, [_copy(next(following)) if isinstance(frame, int) else frame for frame in frames])
-            for message, frames in open_envelope(bytearray(envelope), rank)]  # fmt: skip
+    return [_landed(rank, opened, rooms, following) for opened in open_envelope(bytearray(envelope), rank)]
 
 
-def _copy(frame: Frame) -> memoryview:
-    room = take(len(frame))
-    room[:] = frame
-    return room
+def _landed(rank: int, opened: Opened, rooms: Rooms | None, following: Iterator[Frame]) -> Arrival:
+    frames = landing_places(rooms, rank, opened)
+    for place, frame in zip(frames, opened.frames, strict=True):
+        if isinstance(frame, int):
+            memoryview(place)[:] = next(following)
+    return Arrival(rank, opened.message, frames)

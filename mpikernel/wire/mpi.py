@@ -16,9 +16,8 @@ from mpi4py import MPI
 from mpikernel.wire.envelope import Frame, Opened, Parcel, open_envelope, seal, split
 from mpikernel.wire.landing import Runway
 from mpikernel.wire.loopback import copied
-from mpikernel.wire.memory import take
 from mpikernel.wire.messages import URGENT
-from mpikernel.wire.transport import Arrival
+from mpikernel.wire.transport import Arrival, Rooms, landing_places
 
 #: Bytes in one MPI send of a large frame, and how many of them a receiver takes at a time from one sender.
 CHUNK = 1 << 25
@@ -37,6 +36,7 @@ class MpiTransport:
         self.rank = mail.Get_rank()
         self.size = mail.Get_size()
         self._mail, self._bulk, self._control = mail, bulk, control
+        self.rooms: Rooms | None = None
         self._threshold = threshold
         self._status = MPI.Status()
         self._sending: list[MPI.Request] = []  # envelopes that have not left
@@ -46,7 +46,7 @@ class MpiTransport:
 
     def post(self, rank: int, parcels: Sequence[Parcel]) -> None:
         if rank == self.rank:
-            self._own.extend(copied(rank, parcels, self._threshold))
+            self._own.extend(copied(rank, parcels, self._threshold, self.rooms))
             return
         urgent = [parcel for parcel in parcels if type(parcel.message) in URGENT]
         if urgent:
@@ -91,7 +91,7 @@ class MpiTransport:
 
     def _land(self, sender: int, opened: Opened) -> Arrival | None:
         """Make room for the frames that follow; what is urgent has none and is never held up."""
-        frames = [take(frame) if isinstance(frame, int) else frame for frame in opened.frames]
+        frames = landing_places(self.rooms, sender, opened)
         arrival = Arrival(sender, opened.message, frames)
         if type(opened.message) in URGENT:
             return arrival

@@ -9,10 +9,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from mpikernel.wire.envelope import Frame, Parcel
+from mpikernel.wire.envelope import Frame, Opened, Parcel
+from mpikernel.wire.memory import take
 from mpikernel.wire.messages import Message
 
 
@@ -24,9 +25,15 @@ class Arrival(NamedTuple):
     frames: Sequence[Frame]
 
 
+#: Says where the large frames of a message are to land: memory of just these sizes, or None for fresh memory. Asked once, when
+#: the message's header has come: rooms(sender, message, sizes of its large frames).
+Rooms = Callable[[int, Message, Sequence[int]], Sequence[memoryview] | None]
+
+
 class Transport(Protocol):
     rank: int
     size: int
+    rooms: Rooms | None
 
     def post(self, rank: int, parcels: Sequence[Parcel]) -> None:
         """Send parcels to a rank, in this order, without waiting."""
@@ -44,3 +51,13 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Take part no longer. What had not arrived is gone; its memory may be read until the process ends its part in MPI."""
+
+
+def landing_places(rooms: Rooms | None, sender: int, opened: Opened) -> list[Frame]:
+    """The frames of a message whose header has come; those that follow it stand as the memory that they will land in."""
+    sizes = [frame for frame in opened.frames if isinstance(frame, int)]
+    if not sizes:
+        return [frame for frame in opened.frames if not isinstance(frame, int)]
+    given = rooms(sender, opened.message, sizes) if rooms is not None else None
+    places = iter(given if given is not None else map(take, sizes))
+    return [next(places) if isinstance(frame, int) else frame for frame in opened.frames]

@@ -88,7 +88,7 @@ class TurnsUrgentAround(LoopbackTransport):
 
 class SharesMemory(LoopbackTransport):
     def post(self, rank: int, parcels: Sequence[Parcel]) -> None:
-        self._boxes[rank].extend(Arrival(self.rank, parcel.message, parcel.frames) for parcel in parcels)
+        self._world[rank].deliver([Arrival(self.rank, parcel.message, parcel.frames) for parcel in parcels])
 
 
 class ReadOnly(LoopbackTransport):
@@ -131,8 +131,8 @@ class IsNeverIdle(LoopbackTransport):
 )
 def test_check_transport_finds_a_transport_that(broken: type[LoopbackTransport]) -> None:
     def make_world(threshold: int) -> list[LoopbackTransport]:
-        boxes = loopback_world(2)[0]._boxes
-        return [broken(rank, boxes, threshold) for rank in range(2)]
+        world: dict[int, LoopbackTransport] = {}
+        return [broken(rank, 2, world, threshold) for rank in range(2)]
 
     with pytest.raises(AssertionError, match=r"rank [01]"):
         check_transport(make_world, limit=0.3)
@@ -146,8 +146,8 @@ def test_check_transport_gives_each_check_a_world_of_its_own_and_closes_it() -> 
             closed.append(self.rank)
 
     def make_world(threshold: int) -> list[LoopbackTransport]:
-        boxes = loopback_world(2)[0]._boxes
-        return [Noting(rank, boxes, threshold) for rank in range(2)]
+        world: dict[int, LoopbackTransport] = {}
+        return [Noting(rank, 2, world, threshold) for rank in range(2)]
 
     check_transport(make_world)
     assert closed == [0, 1] * len(CHECKS)
@@ -158,8 +158,7 @@ def test_a_check_that_does_not_end_says_how_everybody_stands() -> None:
         def poll(self) -> list[Arrival]:
             return []
 
-    boxes = loopback_world(1)[0]._boxes
     with pytest.raises(
         AssertionError, match=r"frames_around_the_threshold was not over after 0\.05 s: rank 0 has 0 messages to collect, idle=True"
     ):
-        run_check(next(check for check in CHECKS if check.__name__ == "frames_around_the_threshold"), [Deaf(0, boxes, THRESHOLD)], 0.05)
+        run_check(next(check for check in CHECKS if check.__name__ == "frames_around_the_threshold"), [Deaf(0, 1, {}, THRESHOLD)], 0.05)

@@ -19,7 +19,7 @@ from mpikernel.wire.envelope import Frame, Parcel
 from mpikernel.wire.failure import rebuild
 from mpikernel.wire.functions import KeptThere, Reference
 from mpikernel.wire.loop import Loop
-from mpikernel.wire.loopback import LoopbackTransport, loopback_world
+from mpikernel.wire.loopback import LoopbackTransport
 from mpikernel.wire.messages import Apply, Clear, Done, Execute, Failed, Keys, Message, Pull, Push, Released, Stop
 from mpikernel.wire.messages import Output as OutputMessage
 from mpikernel.wire.payload import dump, load
@@ -38,11 +38,11 @@ class Bench:
     """An engine at work, the ranks that it answers to, and calls for it."""
 
     def __init__(self, folder: Path) -> None:
-        boxes = loopback_world(3)[0]._boxes
-        self.transport = Sending(ENGINE, boxes, 1 << 16)
+        world: dict[int, LoopbackTransport] = {}
+        self.transport = Sending(ENGINE, 3, world, 1 << 16)
         self.loop = Loop(self.transport)
         self.runner = Runner(EngineState(4, ENGINE, "node7"), self.loop, Output(str(folder), 4, always=False))
-        self.others = {rank: LoopbackTransport(rank, boxes, 1 << 16) for rank in (CLIENT, TASK)}
+        self.others = {rank: LoopbackTransport(rank, 3, world, 1 << 16) for rank in (CLIENT, TASK)}
         host_engine(self.loop, self.runner)
 
     def send(self, message: Message, frames: Sequence[Frame] = (), sender: int = CLIENT) -> None:

@@ -51,7 +51,7 @@ def test_mail_for_one_rank_leaves_in_one_call() -> None:
             posted.append((rank, [parcel.message for parcel in parcels]))
 
     posted: list[Any] = []
-    loop = Loop(Counting(0, loopback_world(2)[0]._boxes, 100))
+    loop = Loop(Counting(0, 2, {}, 100))
     for rank, number in ((1, 1), (0, 2), (1, 3)):
         loop.out.send(rank, Keys(number))
     loop.turn()
