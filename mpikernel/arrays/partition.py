@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from itertools import chain, pairwise
-from typing import Any
+from itertools import accumulate, chain, pairwise
+from typing import Any, Protocol
 
 from mpikernel.errors import UsageError
 
@@ -25,8 +25,12 @@ def check_dist(dist: str) -> None:
 def bounds(length: int, parts: int) -> list[tuple[int, int]]:
     """(start, stop) of each block."""
     size, more = divmod(length, parts)
-    starts = [index * size + min(index, more) for index in range(parts + 1)]
-    return list(pairwise(starts))
+    return bounds_of([size + (index < more) for index in range(parts)])
+
+
+def bounds_of(lengths: Sequence[int]) -> list[tuple[int, int]]:
+    """(start, stop) of blocks of these lengths, one after the other."""
+    return list(pairwise(accumulate(lengths, initial=0)))
 
 
 def partition(sequence: Any, parts: int, dist: str = BLOCKS) -> list[Any]:
@@ -47,14 +51,22 @@ def partition(sequence: Any, parts: int, dist: str = BLOCKS) -> list[Any]:
     return [sequence[start:stop] for start, stop in bounds(len(sequence), parts)]
 
 
-def join(parts: Sequence[Any], dist: str = BLOCKS) -> Any:
+def join(parts: Sequence[Any], dist: str = BLOCKS, labels: Sequence[str] = ()) -> Any:
     """Put parts together again: arrays to an array, tuples, strings and bytes to what they are, everything else to a list.
 
     A part that is no sequence (it was flattened when scattered) stands for its one item.
+
+    Args:
+        parts: in order.
+        dist: how they were dealt.
+        labels: what each part is called where they do not fit together; its number if not given.
+
+    Raises:
+        UsageError: arrays that do not fit together; says which is what.
     """
     check_dist(dist)
     if parts and all(_is_array(part) and part.ndim > 0 for part in parts):
-        return _join_arrays(parts, dist)
+        return _join_arrays(parts, dist, labels or [str(index) for index in range(len(parts))])
     rows = [part if _has_items(part) else [part] for part in parts]
     items = list(chain.from_iterable(rows)) if dist == BLOCKS else _interleaved(rows)
     for kind in (tuple, bytes, bytearray):
@@ -80,17 +92,41 @@ def _sliceable(sequence: Any) -> Any:
         raise UsageError(f"a {type(sequence).__name__} cannot be cut into parts: {error}; scatter a list or an array") from None
 
 
-def _join_arrays(parts: Sequence[Any], dist: str) -> Any:
+class Shaped(Protocol):
+    """An array, or what describes one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> Any: ...
+
+
+def misfit(reason: object, parts: Sequence[Shaped], labels: Sequence[str]) -> UsageError:
+    """The error that says which part is what."""
+    told = ", ".join(f"{label}: {part.shape} {part.dtype}" for label, part in zip(labels, parts, strict=True))
+    return UsageError(f"the parts do not fit together: {reason}; parts are {told}")
+
+
+def check_dealt(parts: Sequence[Shaped], labels: Sequence[str], dist: str) -> None:
+    """Refuse parts that cannot have been dealt round-robin, by their lengths."""
+    lengths = [part.shape[0] for part in parts]
+    dealt = [len(range(start, sum(lengths), len(parts))) for start in range(len(parts))]
+    if dist == ROUND_ROBIN and lengths != dealt:
+        raise misfit(f"dealt round-robin they would have the lengths {', '.join(map(str, dealt))}", parts, labels)
+
+
+def _join_arrays(parts: Sequence[Any], dist: str, labels: Sequence[str]) -> Any:
     import numpy  # here: only who gathers arrays needs it, and has it
 
     masked = any(isinstance(part, numpy.ma.MaskedArray) for part in parts)
     concatenate = numpy.ma.concatenate if masked else numpy.concatenate  # which drops masks
     try:
         whole = concatenate(parts)
-        return whole if dist == BLOCKS else _dealt_back(parts, numpy.empty_like(whole))
     except (TypeError, ValueError) as error:
-        shapes = ", ".join(f"{index}: {part.shape} {part.dtype}" for index, part in enumerate(parts))
-        raise UsageError(f"the parts do not fit together: {error}; parts are {shapes}") from error
+        raise misfit(error, parts, labels) from error
+    check_dealt(parts, labels, dist)
+    return whole if dist == BLOCKS else _dealt_back(parts, numpy.empty_like(whole))
 
 
 def _dealt_back(parts: Sequence[Any], whole: Any) -> Any:

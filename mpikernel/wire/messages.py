@@ -12,7 +12,7 @@ from mpikernel.ledger.records import Record
 from mpikernel.world.roles import Role
 
 #: Raised whenever a struct below changes its meaning; a world of mixed versions is refused at boot.
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -79,6 +79,22 @@ class CancelCalls(Message, frozen=True, array_like=True, tag=7):
     calls: tuple[int, ...]
 
 
+class Gather(Message, frozen=True, array_like=True, tag=8):
+    """Send back the value of a name; of a plain array of at least `least` bytes only its description, in `Described`."""
+
+    call: int
+    name: str
+    least: int
+
+
+class Give(Message, frozen=True, array_like=True, tag=9):
+    """The answer to `Described`: send the array, in this order ("C", "F", "K": as it lies); or nothing, if it is not `wanted`."""
+
+    call: int
+    wanted: bool
+    order: str
+
+
 # engine -> client (Done: also task interface -> client) ------------------------------------------------------------------
 
 
@@ -112,6 +128,15 @@ class Cancelled(Message, frozen=True, array_like=True, tag=12):
 
     dropped: tuple[int, ...]
     kept: tuple[int, ...]
+
+
+class Described(Message, frozen=True, array_like=True, tag=13):
+    """What a gather found is large. Frames: its description. The array follows, in `Done`, when `Give` asks for it, or unasked.
+
+    Unasked it comes before the next call of the engine, which might change it.
+    """
+
+    call: int
 
 
 # client -> task interface --------------------------------------------------------------------------------------------------
@@ -217,8 +242,8 @@ class Leave(Message, frozen=True, array_like=True, tag=53):
 
 #: Which role reacts to what; None is for the loop of every rank itself.
 RECEIVERS: dict[type[Message], Role | None] = {
-    **dict.fromkeys((Apply, Execute, Push, Pull, Keys, Clear, CancelCalls, Withdraw), Role.ENGINE),
-    **dict.fromkeys((Done, Output, Cancelled), Role.SCRIPT),
+    **dict.fromkeys((Apply, Execute, Push, Pull, Keys, Clear, CancelCalls, Withdraw, Gather, Give), Role.ENGINE),
+    **dict.fromkeys((Done, Output, Cancelled, Described), Role.SCRIPT),
     **dict.fromkeys((Submit, CancelTasks, Released, Failed, Withdrawn), Role.TASK),
     **dict.fromkeys((Note, ScriptEnded, Signalled, Goodbye), Role.CONTROLLER),
     **dict.fromkeys((Stop, Leave), None),
@@ -230,4 +255,5 @@ URGENT = frozenset({Signalled, Stop})
 AnyMessage = (
     Apply | Execute | Push | Pull | Keys | Clear | CancelCalls | Done | Output | Cancelled | Submit | CancelTasks
     | Released | Failed | Withdrawn | Withdraw | Note | ScriptEnded | Signalled | Stop | Goodbye | Leave
+    | Gather | Give | Described
 )  # fmt: skip
