@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from mpikernel.engine.state import EngineState, Function, Job
 from mpikernel.wire.loop import Outbox
-from mpikernel.wire.messages import Apply, CancelCalls, Cancelled, Clear, Done, Execute, Keys, Pull, Push, Withdraw, Withdrawn
+from mpikernel.wire.messages import (
+    Apply,
+    CancelCalls,
+    Cancelled,
+    Clear,
+    Done,
+    Execute,
+    Gather,
+    Give,
+    Keys,
+    Pull,
+    Push,
+    Withdraw,
+    Withdrawn,
+)
 from mpikernel.wire.mirror import Kept
 from mpikernel.wire.payload import size
 from mpikernel.wire.transport import Arrival
@@ -21,8 +35,16 @@ def on_apply(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> N
 
 
 def on_command(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
-    assert isinstance(arrival.message, Execute | Push | Pull | Keys | Clear)
+    assert isinstance(arrival.message, Execute | Push | Pull | Keys | Clear | Gather)
     state.queue.append(Job(arrival.message, arrival.sender, arrival.frames, None))
+
+
+def on_give(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
+    """Remember what is asked for; it may have gone before, unasked."""
+    assert isinstance(arrival.message, Give)
+    job = state.promised.get(arrival.message.call)
+    if job is not None and job.promise is not None:
+        job.promise.asked = arrival.message
 
 
 def on_cancel_calls(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
@@ -52,7 +74,8 @@ def _drop(state: EngineState, calls: tuple[int, ...]) -> tuple[tuple[int, ...], 
 
 REACTIONS = {
     Apply: on_apply,
-    **dict.fromkeys((Execute, Push, Pull, Keys, Clear), on_command),
+    **dict.fromkeys((Execute, Push, Pull, Keys, Clear, Gather), on_command),
+    Give: on_give,
     CancelCalls: on_cancel_calls,
     Withdraw: on_withdraw,
 }

@@ -11,15 +11,17 @@ import threading
 import time
 from typing import Any
 
+from mpikernel.arrays.gathering import describe as describe_part
+from mpikernel.arrays.gathering import outgoing
 from mpikernel.engine.namespace import Namespace
 from mpikernel.engine.output import Output
-from mpikernel.engine.state import EngineState, Job
+from mpikernel.engine.state import EngineState, Job, Promise
 from mpikernel.engine.staying import end_child
 from mpikernel.errors import OurProtocolError, SerializeError
 from mpikernel.wire.failure import describe, one_line
 from mpikernel.wire.functions import KeptThere, establish
 from mpikernel.wire.loop import Loop, Outbox
-from mpikernel.wire.messages import Apply, Clear, Done, Execute, Failed, Keys, Pull, Push, Released
+from mpikernel.wire.messages import Apply, Clear, Described, Done, Execute, Failed, Gather, Keys, Pull, Push, Released
 from mpikernel.wire.messages import Output as OutputMessage
 from mpikernel.wire.payload import Frames, dump, load, load_function
 
@@ -49,7 +51,7 @@ class Runner:
         Not while the arrays of the last result, which it might change, are being sent; and not after a signal: the world is about to end.
         """
         free = self.state.running is None and self._loop.hold.interrupted is None
-        return bool(self.state.queue) and free and (not self._lent or self._all_sent)
+        return self.state.due is not None and free and (not self._lent or self._all_sent)
 
     @property
     def _all_sent(self) -> bool:
@@ -60,10 +62,11 @@ class Runner:
         with self._loop.hold:
             if not self.ready:
                 return False
-            job = self.state.running = self.state.queue.popleft()
+            job = self.state.begin()
+            assert job is not None, "ready with nothing to run"
             self._output.begin()
         self._thread = threading.get_ident()
-        started = time.time()
+        started, promised = time.time(), job.promise
         frames, error = self._perform(job)
         self._thread = None
         stdout, stderr = self._output.end()
@@ -75,7 +78,11 @@ class Runner:
             self._lent = len(frames) > 1  # the first is a pickle, the others are the user's arrays
             if error and self._was_cut_short():
                 return False
-            report(self._loop.out, job, done, frames)
+            if job.promise is promised or error:
+                report(self._loop.out, job, done, frames)
+            else:
+                self.state.promised[done.call] = job
+                self._loop.out.send(job.client, Described(done.call), frames)
         self._loop.turn()  # not `nudge`, which in a world of one rank would run the next call inside of this one
         return True
 
@@ -116,6 +123,8 @@ class Runner:
             case Pull():
                 values = [space.pull(name) for name in command.names]
                 return values[0] if command.single else values
+            case Gather():
+                return self._gather(job, command)
             case Keys():
                 return space.keys()
             case Clear():
@@ -132,6 +141,19 @@ class Runner:
             establish(space, captured)
         args, kwargs = load(job.frames, space, f"the arguments of {command.label}")
         return call(*args, **kwargs)
+
+    def _gather(self, job: Job, command: Gather) -> Any:
+        """A value, or the description of a large array; when the job comes again, with its promise, the array itself."""
+        promise = job.promise
+        if promise is None:
+            value = self.namespace.pull(command.name)
+            described = describe_part(value, command.least)
+            job.promise = Promise(value) if described is not None else None
+            return value if described is None else described
+        asked = promise.asked
+        if asked is None:
+            return promise.value
+        return outgoing(promise.value, asked.order) if asked.wanted else None
 
     def _dump(self, job: Job, value: Any) -> Frames:
         if not isinstance(job.command, Execute):

@@ -9,10 +9,10 @@ from typing import Any
 from msgspec import Struct, field
 
 from mpikernel.wire.envelope import Frame
-from mpikernel.wire.messages import Apply, Clear, Execute, Keys, Pull, Push
+from mpikernel.wire.messages import Apply, Clear, Execute, Gather, Give, Keys, Pull, Push
 from mpikernel.wire.mirror import Kept
 
-Command = Apply | Execute | Push | Pull | Keys | Clear
+Command = Apply | Execute | Push | Pull | Keys | Clear | Gather
 
 
 class Function(Struct, eq=False):
@@ -22,6 +22,13 @@ class Function(Struct, eq=False):
     loaded: tuple[Any, dict[str, Any]] | None = None  # the callable, and what it captured
 
 
+class Promise(Struct, eq=False):
+    """A large array that a gather has found and described; it goes when it is asked for, or before anything may change it."""
+
+    value: Any
+    asked: Give | None = None
+
+
 class Job(Struct, eq=False):
     """A call that has not ended."""
 
@@ -29,6 +36,7 @@ class Job(Struct, eq=False):
     sender: int  # rank that gave it to this engine
     frames: Sequence[Frame]
     function: Function | None  # of an Apply
+    promise: Promise | None = None  # of a Gather that has been described
 
     @property
     def client(self) -> int:
@@ -46,11 +54,36 @@ class EngineState(Struct, eq=False):
     host: str
     queue: deque[Job] = field(default_factory=deque)  # have not begun
     running: Job | None = None
+    promised: dict[int, Job] = field(default_factory=dict)  # gathers that have been described, by call
     functions: dict[tuple[int, bool], Kept[Function]] = field(default_factory=dict)  # by the rank that sent them, and whether for tasks
+
+    @property
+    def due(self) -> Job | None:
+        """What is to run next: what was promised comes before all that may change it, and looking at a name changes nothing."""
+        first = self.queue[0] if self.queue else None
+        if not self.promised:
+            return first
+        promised = list(self.promised.values())
+        if first is not None and not isinstance(first.command, Gather):
+            return promised[0]
+        return next((job for job in promised if job.promise and job.promise.asked), first)
+
+    def begin(self) -> Job | None:
+        """Take what is to run next, if there is anything."""
+        job = self.due
+        if job is None:
+            return None
+        if job.promise is not None:
+            del self.promised[job.command.call]
+        else:
+            self.queue.popleft()
+        self.running = job
+        return job
 
     def check(self) -> None:
         """What is always true of it."""
         waiting = [job.command.call for job in self.queue]
         assert len(set(waiting)) == len(waiting), f"engine {self.id} has a call twice: {waiting}"
+        assert not self.promised.keys() & set(waiting), f"engine {self.id} has promised what it has not looked at"
         assert self.running is None or self.running.command.call not in waiting, f"engine {self.id} would run a call again"
         assert all(job.function for job in self.queue if isinstance(job.command, Apply)), "an Apply without its function"

@@ -122,8 +122,7 @@ class LoopbackWorld:
         """An engine begins the call that is first in its queue; None if there is none."""
         state = self.engines[number]
         assert state.running is None, f"engine {number} runs {state.running} already"
-        state.running = state.queue.popleft() if state.queue else None
-        return state.running
+        return state.begin()
 
     def finish(self, number: int) -> Done:
         """An engine ends the call that it has begun, and reports what came of it."""
