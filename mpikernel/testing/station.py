@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
-from mpikernel.wire.envelope import Frame, Parcel
+from mpikernel.wire.envelope import Departure, Frame, Parcel
 from mpikernel.wire.messages import URGENT, Clear, Push, Stop
 from mpikernel.wire.transport import Arrival, Transport
+from mpikernel.wire.tree import tree
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
@@ -58,6 +59,15 @@ class Station:
         """Post plain and urgent messages without frames in one call."""
         parcels = [Parcel(Stop(self._number(rank, True), "")) if each else Parcel(Push(self._number(rank), ())) for each in urgent]
         self.transport.post(rank, parcels)
+
+    def post_down_a_tree(self, ranks: Sequence[int], frames: Sequence[Frame], departure: Departure) -> None:
+        """Post one plain message to many ranks, of which this one sends the large frames to one only."""
+        for rank, route in tree(self.rank, ranks).items():
+            self.transport.post(rank, [Parcel(Push(self._number(rank), ()), frames, route, departure)])
+
+    def post_watched(self, rank: int, frames: Sequence[Frame], departure: Departure) -> None:
+        """Post one plain message, and have it told when it has left."""
+        self.transport.post(rank, [Parcel(Push(self._number(rank), ()), frames, None, departure)])
 
     def _number(self, rank: int, urgent: bool = False) -> int:
         self._posted[rank, urgent] += 1

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mpikernel.testing.station import Check, Station, Steps, content, expect, is_urgent, run_check
-from mpikernel.wire.envelope import Frame
-from mpikernel.wire.messages import Stop
+from mpikernel.wire.envelope import Departure, Frame, Missing
+from mpikernel.wire.messages import Message, Push, Stop
 from mpikernel.wire.transport import Arrival, Transport
 
 #: Frames of so many bytes are large in the worlds of these checks.
@@ -180,6 +180,76 @@ def one_to_many(own: Station) -> Steps[None]:
     expect(arrival, 0, 0, [b"head", frame])
 
 
+def one_message_to_many_goes_down_a_tree(own: Station) -> Steps[None]:
+    """Everybody is the root of one, so each passes on what belongs to others; what follows keeps its place behind it."""
+    sizes = (LARGE, 7, THRESHOLD, 3 * THRESHOLD + 1)
+    others = [rank for rank in own.everyone if rank != own.rank]
+    departure = Departure(len(others))
+    own.post_down_a_tree(others, [content(size, own.rank) for size in sizes], departure)
+    for rank in others:
+        own.post(rank, [content(2 * THRESHOLD, own.rank, rank)])
+    arrived = yield from own.collect(2 * len(others))
+    for sender in others:
+        shared, alone = _from(arrived, sender)
+        expect(shared, sender, 0, [content(size, sender) for size in sizes])
+        expect(alone, sender, 1, [content(2 * THRESHOLD, sender, own.rank)])
+    yield from own.wait(lambda: departure.pending == 0)
+
+
+def departures_tell_when_memory_may_change(own: Station) -> Steps[None]:
+    frames = [bytearray(content(size, own.rank)) for size in (100, THRESHOLD, LARGE)]
+    departures = [Departure(1) for _ in own.everyone]
+    for rank, departure in zip(own.everyone, departures, strict=True):
+        own.post_watched(rank, frames, departure)
+    yield from own.wait(lambda: not any(departure.pending for departure in departures))
+    for frame in frames:
+        frame[:] = bytes(len(frame))
+    for arrival in (yield from own.collect(own.size)):
+        expect(arrival, arrival.sender, 0, [content(size, arrival.sender) for size in (100, THRESHOLD, LARGE)])
+
+
+def frames_land_where_the_receiver_says(own: Station) -> Steps[None]:
+    whole = bytearray(3 * THRESHOLD)
+    places = [memoryview(whole)[THRESHOLD:], memoryview(whole)[:THRESHOLD]]
+    asked: list[list[int]] = []
+
+    def rooms(sender: int, message: Message, sizes: Sequence[int]) -> Sequence[memoryview] | None:
+        asked.append(list(sizes))
+        return places if len(sizes) == len(places) else None
+
+    own.transport.rooms = rooms
+    yield  # in one process: until everybody has said so
+    own.post(own.next, [b"small", content(2 * THRESHOLD, own.rank), content(THRESHOLD, own.rank)])
+    own.post(own.next, [content(THRESHOLD, own.rank, 1)])
+    first, second = yield from own.collect(2)
+    expect(first, own.previous, 0, [b"small", content(2 * THRESHOLD, own.previous), content(THRESHOLD, own.previous)])
+    expect(second, own.previous, 1, [content(THRESHOLD, own.previous, 1)])
+    assert whole == content(THRESHOLD, own.previous) + content(2 * THRESHOLD, own.previous), "frames did not land where they should"
+    assert asked == [[2 * THRESHOLD, THRESHOLD], [THRESHOLD]], f"it was asked for places for frames of {asked} bytes"
+    own.transport.rooms = None
+
+
+def what_there_is_no_memory_for_is_missing(own: Station) -> Steps[None]:
+    """Nothing else suffers, down a tree neither."""
+
+    def rooms(sender: int, message: Message, sizes: Sequence[int]) -> Sequence[Frame] | None:
+        return [Missing(b"none left") for _ in sizes] if message == Push(0, ()) else None
+
+    others = [rank for rank in own.everyone if rank != own.rank]
+    own.transport.rooms = rooms
+    yield  # in one process: until everybody has said so
+    own.post_down_a_tree(others, [b"small", content(LARGE, own.rank)], Departure(len(others)))
+    for rank in others:
+        own.post(rank, [content(LARGE, own.rank, rank)])
+    arrived = yield from own.collect(2 * len(others))
+    for sender in others:
+        lost, whole = _from(arrived, sender)
+        assert lost.frames[0] == b"small"
+        assert isinstance(lost.frames[1], Missing), "a frame that there is no memory for came as something"
+        expect(whole, sender, 1, [content(LARGE, sender, own.rank)])
+    own.transport.rooms = None
+
+
 def urgent_messages_come_once_and_in_order(own: Station) -> Steps[None]:
     """They may overtake and be overtaken, but among themselves they keep their order, and so does the rest."""
     mixed = (False, True, True, False, True, False)
@@ -225,6 +295,10 @@ CHECKS: tuple[Check, ...] = (
     large_frames_cross,
     many_senders_to_one,
     one_to_many,
+    one_message_to_many_goes_down_a_tree,
+    departures_tell_when_memory_may_change,
+    frames_land_where_the_receiver_says,
+    what_there_is_no_memory_for_is_missing,
     urgent_messages_come_once_and_in_order,
     only_large_frames_are_said_to_move,
 )

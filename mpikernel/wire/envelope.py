@@ -21,19 +21,42 @@ HEAD = 4
 ALIGN = 64
 
 
+class Missing(bytes):
+    """Stands for a frame that there was no memory for where it arrived; its content says why."""
+
+
+class Route(NamedTuple):
+    """How the large frames of a message to many come to one of them: from `parent`, and from there on to `children` (ranks)."""
+
+    parent: int
+    children: tuple[int, ...] = ()
+
+
+class Departure:
+    """Tells when memory that is sent from may change: once nothing is `pending`, neither in an outbox nor under way."""
+
+    __slots__ = ("pending",)
+
+    def __init__(self, pending: int) -> None:
+        self.pending = pending  # parcels
+
+
 class Parcel(NamedTuple):
-    """A message and the frames that go with it."""
+    """A message and the frames that go with it. With a `route` only the message and its small frames go from here straight to there."""
 
     message: Message
     frames: Sequence[Frame] = ()
+    route: Route | None = None
+    departure: Departure | None = None
 
 
 class Headers(msgspec.Struct, frozen=True, array_like=True):
-    """`sizes[i]` are the lengths of the frames of message i; absent where no message of the envelope has frames."""
+    """`sizes[i]` are the lengths of the frames of message i; absent where no message of the envelope has frames. `routes` by message."""
 
     threshold: int
     messages: list[AnyMessage]
     sizes: list[list[int]]
+    routes: dict[int, Route]
 
 
 class Opened(NamedTuple):
@@ -41,29 +64,39 @@ class Opened(NamedTuple):
 
     message: Message
     frames: list[Frame | int]
+    route: Route | None
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Headers)
 
 
-def seal(parcels: Sequence[Parcel], threshold: int) -> tuple[bytes, list[Frame]]:
+def seal(parcels: Sequence[Parcel], threshold: int) -> tuple[bytes, list[Parcel]]:
     """Make an envelope of parcels.
 
     Returns:
-        the envelope, and the frames that have to follow it, in order. They are the parcels' own memory.
+        the envelope, and in order the parcels whose large frames have to follow it: their frames are those, in their own memory.
     """
     messages: list[Message] = []
     sizes: list[list[int]] = []
     small: list[Frame] = []
-    large: list[Frame] = []
-    for message, frames in parcels:  # one pass: this is the hot path of every message
+    following: list[Parcel] = []
+    routes: dict[int, Route] = {}
+    for parcel in parcels:  # one pass: this is the hot path of every message
+        message, frames, route, departure = parcel
+        if route is not None:
+            routes[len(messages)] = route
         messages.append(message)
         sizes.append([len(frame) for frame in frames])
+        large: list[Frame] = []
         for frame in frames:
             (small if len(frame) < threshold else large).append(frame)
-    headers = _encoder.encode(Headers(threshold, messages, sizes if small or large else []))  # type: ignore[arg-type]
-    return b"".join((len(headers).to_bytes(HEAD, "little"), headers, *small)), large
+        if large:
+            following.append(Parcel(message, large, route, departure))
+        elif departure is not None:
+            departure.pending -= 1
+    headers = _encoder.encode(Headers(threshold, messages, sizes if small or following else [], routes))  # type: ignore[arg-type]
+    return b"".join((len(headers).to_bytes(HEAD, "little"), headers, *small)), following
 
 
 def open_envelope(data: bytearray, sender: int) -> list[Opened]:
@@ -79,9 +112,9 @@ def open_envelope(data: bytearray, sender: int) -> list[Opened]:
     except msgspec.MsgspecError as error:
         raise PeerProtocolError(sender, f"sent an envelope that cannot be read: {error}") from error
     if not headers.sizes:
-        return [Opened(message, []) for message in headers.messages]
+        return [Opened(message, [], None) for message in headers.messages]
     opened = []
-    for message, sizes in zip(headers.messages, headers.sizes, strict=True):
+    for number, (message, sizes) in enumerate(zip(headers.messages, headers.sizes, strict=True)):
         frames: list[Frame | int] = []
         for index, size in enumerate(sizes):
             if size >= headers.threshold:
@@ -90,7 +123,7 @@ def open_envelope(data: bytearray, sender: int) -> list[Opened]:
             piece = view[end : end + size]
             frames.append(bytearray(piece) if index else piece)
             end += size
-        opened.append(Opened(message, frames))
+        opened.append(Opened(message, frames, headers.routes.get(number)))
     return opened
 
 

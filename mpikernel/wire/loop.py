@@ -17,7 +17,7 @@ from math import inf
 from typing import Any
 
 from mpikernel.errors import OurProtocolError, PeerProtocolError
-from mpikernel.wire.envelope import Frame, Parcel
+from mpikernel.wire.envelope import Departure, Frame, Parcel, Route
 from mpikernel.wire.hold import Hold
 from mpikernel.wire.messages import RECEIVERS, Leave, Message, Stop
 from mpikernel.wire.transport import Arrival, Transport
@@ -26,7 +26,7 @@ from mpikernel.wire.waiting import Ladder
 Reactor = Callable[[Any, "Outbox", Arrival, float], None]
 Tick = Callable[[Any, "Outbox", float], None]
 #: Where the large frames of a message are to land, as `transport.Rooms` with the role's state first.
-Places = Callable[[Any, int, Message, Sequence[int]], Sequence[memoryview] | None]
+Places = Callable[[Any, int, Message, Sequence[int]], Sequence[Frame] | None]
 NOWHERE: Mapping[Any, Places] = {}
 
 #: The attendant steps in when nobody has taken a turn for this long (seconds).
@@ -43,9 +43,11 @@ class Outbox:
     def __init__(self) -> None:
         self.mail: dict[int, list[Parcel]] = {}
 
-    def send(self, rank: int, message: Message, frames: Sequence[Frame] = ()) -> None:
-        """Have a message sent to a rank when the turn ends."""
-        self.mail.setdefault(rank, []).append(Parcel(message, frames))
+    def send(
+        self, rank: int, message: Message, frames: Sequence[Frame] = (), route: Route | None = None, departure: Departure | None = None
+    ) -> None:
+        """Have a message sent to a rank when the turn ends; `departure` tells when the frames have been read."""
+        self.mail.setdefault(rank, []).append(Parcel(message, frames, route, departure))
 
 
 class Mine(threading.local):
@@ -90,7 +92,7 @@ class Loop:
         if tick is not None:
             self._ticks.append((tick, state))
 
-    def _rooms(self, sender: int, message: Message, sizes: Sequence[int]) -> Sequence[memoryview] | None:
+    def _rooms(self, sender: int, message: Message, sizes: Sequence[int]) -> Sequence[Frame] | None:
         entry = self._places.get(type(message))
         return entry[0](entry[1], sender, message, sizes) if entry is not None else None
 

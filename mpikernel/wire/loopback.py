@@ -6,11 +6,12 @@ Everything goes through real envelopes and every frame is copied, so what works 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
-from mpikernel.wire.envelope import Frame, Opened, Parcel, open_envelope, seal
+from mpikernel.wire.envelope import Frame, Missing, Opened, Parcel, open_envelope, seal
 from mpikernel.wire.messages import URGENT
-from mpikernel.wire.transport import Arrival, Rooms, landing_places
+from mpikernel.wire.transport import Arrival, Rooms, always, landing_places
 
 
 class LoopbackTransport:
@@ -22,6 +23,7 @@ class LoopbackTransport:
         self.rank = rank
         self.size = size
         self.rooms: Rooms | None = None
+        self.hungry: Callable[[], bool] = always
         self._world = world  # by rank; everybody enters himself
         world[rank] = self
         self._box: deque[Arrival] = deque()
@@ -54,14 +56,20 @@ def loopback_world(size: int, threshold: int = 1 << 16) -> list[LoopbackTranspor
 
 def copied(rank: int, parcels: Sequence[Parcel], threshold: int, rooms: Rooms | None) -> list[Arrival]:
     """Parcels as if they had travelled from `rank` to where `rooms` are: through an envelope, large frames in memory of their own."""
-    envelope, large = seal(parcels, threshold)
-    following = iter(large)
-    return [_landed(rank, opened, rooms, following) for opened in open_envelope(bytearray(envelope), rank)]
+    envelope, parcels = seal(parcels, threshold)
+    following = chain.from_iterable(parcel.frames for parcel in parcels)
+    arrivals = [_landed(rank, opened, rooms, following) for opened in open_envelope(bytearray(envelope), rank)]
+    for parcel in parcels:
+        if parcel.departure is not None:
+            parcel.departure.pending -= 1
+    return arrivals
 
 
 def _landed(rank: int, opened: Opened, rooms: Rooms | None, following: Iterator[Frame]) -> Arrival:
     frames = landing_places(rooms, rank, opened)
     for place, frame in zip(frames, opened.frames, strict=True):
         if isinstance(frame, int):
-            memoryview(place)[:] = next(following)
+            data = next(following)
+            if not isinstance(place, Missing):
+                memoryview(place)[:] = data
     return Arrival(rank, opened.message, frames)

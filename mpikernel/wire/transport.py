@@ -3,7 +3,11 @@
 - What one rank posts to another arrives once, whole, and in the order in which it was posted; urgent messages may overtake
   (and be overtaken), but keep their order among themselves.
 - A rank may post to itself; frames are then copied like on any other way, so that nobody shares memory by accident.
-- Nothing blocks. A frame that was posted is read until `idle` says that nothing is under way; it must not change before.
+- Nothing blocks. A frame that was posted is read until its parcel's departure says so, or `idle` that nothing is under way; it
+  must not change before.
+- The same message may be posted to many with routes, which make a tree with the poster at its root: its large frames then go
+  from here to those only whose parent is this rank, and the others pass them on.
+- A frame for which there is no memory where it arrives is `Missing` there, and nothing else suffers.
 - Called by one thread at a time; the loop sees to that.
 """
 
@@ -12,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from mpikernel.wire.envelope import Frame, Opened, Parcel
+from mpikernel.errors import SerializeError
+from mpikernel.wire.envelope import Frame, Missing, Opened, Parcel
 from mpikernel.wire.memory import take
 from mpikernel.wire.messages import Message
 
@@ -25,15 +30,21 @@ class Arrival(NamedTuple):
     frames: Sequence[Frame]
 
 
-#: Says where the large frames of a message are to land: memory of just these sizes, or None for fresh memory. Asked once, when
-#: the message's header has come: rooms(sender, message, sizes of its large frames).
-Rooms = Callable[[int, Message, Sequence[int]], Sequence[memoryview] | None]
+#: Says where the large frames of a message are to land: memory of just these sizes (or `Missing`), or None for fresh memory. Asked
+#: once, when their turn has come: rooms(sender, message, sizes of its large frames).
+Rooms = Callable[[int, Message, Sequence[int]], Sequence[Frame] | None]
+
+
+def always() -> bool:
+    """What `hungry` is for a rank that takes whatever comes."""
+    return True
 
 
 class Transport(Protocol):
     rank: int
     size: int
     rooms: Rooms | None
+    hungry: Callable[[], bool]  # whether messages with large frames may begin to land; their senders wait meanwhile
 
     def post(self, rank: int, parcels: Sequence[Parcel]) -> None:
         """Send parcels to a rank, in this order, without waiting."""
@@ -59,5 +70,12 @@ def landing_places(rooms: Rooms | None, sender: int, opened: Opened) -> list[Fra
     if not sizes:
         return [frame for frame in opened.frames if not isinstance(frame, int)]
     given = rooms(sender, opened.message, sizes) if rooms is not None else None
-    places = iter(given if given is not None else map(take, sizes))
+    places = iter(given if given is not None else map(_memory, sizes))
     return [next(places) if isinstance(frame, int) else frame for frame in opened.frames]
+
+
+def _memory(size: int) -> Frame:
+    try:
+        return take(size)
+    except SerializeError as error:
+        return Missing(str(error).encode())

@@ -18,7 +18,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "configobj": ("config/conf_file.py",),
     "h5py": ("arrays/*",),
     "lmdb": ("ledger/lmdb.py",),
-    "mpi4py": ("wire/mpi.py", "world/communicators.py", "bench/*", "testing/*"),
+    "mpi4py": ("wire/mpi.py", "wire/bulk.py", "world/communicators.py", "bench/*", "testing/*"),
     "msgspec": ("*",),
     "numpy": ("arrays/*", "client/*", "bench/*", "testing/*"),
     "psutil": ("cluster/*", "testing/*"),

@@ -21,7 +21,7 @@ PROGRAM = """
 
     from mpi4py import MPI
     from mpikernel.testing.transport import LARGE, check_transport
-    from mpikernel.wire import mpi
+    from mpikernel.wire import bulk, mpi
     from mpikernel.wire.envelope import Parcel
     from mpikernel.wire.messages import Keys
 
@@ -31,7 +31,7 @@ PROGRAM = """
         return [mpi.MpiTransport(world.Dup(), world.Dup(), world.Dup(), threshold)]
 
     if len(sys.argv) > 1:
-        mpi.CHUNK = int(sys.argv[1])
+        bulk.CHUNK = bulk.RELAYED = int(sys.argv[1])
     try:
         check_transport(make_world)
         [last] = make_world(100)

@@ -20,9 +20,9 @@ class Flight:
     landed: bool = False
     looks: int = field(default=0)
 
-    def __call__(self) -> bool:
+    def __call__(self) -> Arrival | None:
         self.looks += 1
-        return self.landed
+        return self.arrival if self.landed else None
 
 
 def arrival(sender: int, number: int) -> Arrival:
@@ -32,34 +32,34 @@ def arrival(sender: int, number: int) -> Arrival:
 def test_what_is_whole_and_has_nothing_before_it_comes_back_at_once() -> None:
     runway = Runway()
     whole = arrival(1, 0)
-    assert runway.put(whole, None) is whole
+    assert runway.put(whole) is whole
     assert (list(runway.take()), runway.airborne) == ([], 0)
 
 
 def test_what_follows_a_large_frame_waits_for_it() -> None:
     runway, flight = Runway(), Flight(arrival(1, 0))
-    assert runway.put(flight.arrival, flight) is None
-    assert runway.put(arrival(1, 1), None) is None
+    runway.expect(1, flight)
+    assert runway.put(arrival(1, 1)) is None
     assert (list(runway.take()), runway.airborne) == ([], 1)
     flight.landed = True
     assert list(runway.take()) == [arrival(1, 0), arrival(1, 1)]
     assert runway.airborne == 0
-    assert runway.put(arrival(1, 2), None) is not None
+    assert runway.put(arrival(1, 2)) is not None
 
 
 def test_other_senders_are_not_held_up() -> None:
     runway, slow, quick = Runway(), Flight(arrival(1, 0)), Flight(arrival(2, 0), landed=True)
-    runway.put(slow.arrival, slow)
-    runway.put(quick.arrival, quick)
-    assert runway.put(arrival(3, 0), None) is not None
+    runway.expect(1, slow)
+    runway.expect(2, quick)
+    assert runway.put(arrival(3, 0)) is not None
     assert list(runway.take()) == [quick.arrival]
     assert runway.airborne == 1
 
 
 def test_only_the_first_of_a_sender_is_asked_whether_it_has_landed() -> None:
     runway, first, second = Runway(), Flight(arrival(1, 0)), Flight(arrival(1, 1))
-    runway.put(first.arrival, first)
-    runway.put(second.arrival, second)
+    runway.expect(1, first)
+    runway.expect(1, second)
     assert list(runway.take()) == []
     assert (first.looks, second.looks) == (1, 0)
 
@@ -77,10 +77,12 @@ def test_every_sender_keeps_its_order_whatever_lands_first(steps: list[tuple[str
         if step in ("whole", "large"):
             message = arrival(pick, counts[pick])
             counts[pick] += 1
-            flight = Flight(message) if step == "large" else None
-            flights += [flight] if flight else []
-            at_once = runway.put(message, flight)
-            delivered += [at_once] if at_once else []
+            if step == "large":
+                flights.append(Flight(message))
+                runway.expect(pick, flights[-1])
+            else:
+                at_once = runway.put(message)
+                delivered += [at_once] if at_once else []
         elif step == "lands":
             for flight in flights[pick::3]:
                 flight.landed = True

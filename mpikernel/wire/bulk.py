@@ -1,0 +1,151 @@
+"""Large frames on their way over MPI: out of the memory in which they live, into the memory in which they stay.
+
+They go in pieces: not every MPI has large counts, some copy all that has been posted inside one call, which must not take
+long, and what goes on to others down a tree goes on piece by piece while the rest is still coming. A receiver posts a few
+pieces at a time. MPI keeps what one rank sends to another under one tag in order, so a piece needs no name.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from mpi4py import MPI
+
+from mpikernel.wire.envelope import Departure, Frame, Missing, Opened
+from mpikernel.wire.transport import Arrival, Rooms, landing_places
+
+#: Bytes in one piece of a large frame, and how many pieces a receiver takes at a time from one sender.
+CHUNK = 1 << 25
+WINDOW = 4
+#: The same for frames that go on to others: smaller, because a rank passes on what is whole.
+RELAYED = 1 << 22
+#: The tag of frames that go to one rank. What goes down a tree has the tag of the rank that posted it, so streams do not mix.
+DIRECT = 0
+#: What frames without memory land in; nobody reads it.
+_waste: list[memoryview] = []
+
+
+def tree_tag(origin: int) -> int:
+    """The tag of frames that `origin` has posted to many."""
+    return 1 + origin
+
+
+def piece_size(tag: int) -> int:
+    """Bytes in a piece, by the tag under which it goes."""
+    return CHUNK if tag == DIRECT else RELAYED
+
+
+def pieces(frame: Frame, size: int) -> list[memoryview]:
+    """A large frame as it is sent."""
+    view = memoryview(frame)
+    return [view[start : start + size] for start in range(0, len(view), size)]
+
+
+class Leaving:
+    """One message on its way out."""
+
+    __slots__ = ("departure", "left")
+
+    def __init__(self, left: int, departure: Departure | None) -> None:
+        self.left = left  # pieces
+        self.departure = departure
+
+
+class Sending:
+    """All large frames on their way out of one rank."""
+
+    def __init__(self, comm: MPI.Intracomm) -> None:
+        self._comm = comm
+        self._requests: list[MPI.Request] = []
+        self._messages: list[Leaving] = []  # that each request belongs to
+
+    def __bool__(self) -> bool:
+        return bool(self._requests)
+
+    def send(self, rank: int, frames: Sequence[Frame], tag: int, departure: Departure | None) -> None:
+        """Begin to send the large frames of one message."""
+        size = piece_size(tag)
+        requests = [self._comm.Isend([piece, MPI.BYTE], rank, tag) for frame in frames for piece in pieces(frame, size)]
+        self._requests += requests
+        self._messages += [Leaving(len(requests), departure)] * len(requests)
+
+    def advance(self) -> None:
+        """Go on, and tell the departures of messages that have left."""
+        done = MPI.Request.Testsome(self._requests)
+        if not done:
+            return
+        for message in map(self._messages.__getitem__, done):
+            message.left -= 1
+            if message.left == 0 and message.departure is not None:
+                message.departure.pending -= 1
+        left = [index for index, request in enumerate(self._requests) if request]
+        self._requests = [self._requests[index] for index in left]
+        self._messages = [self._messages[index] for index in left]
+
+
+class Landing:
+    """The large frames of one message on their way in, and on to its children. Called again and again until it is whole."""
+
+    def __init__(self, comm: MPI.Intracomm, sender: int, opened: Opened, rooms: Rooms | None, hungry: Callable[[], bool]) -> None:
+        self._comm = comm
+        self._sender = sender
+        self._opened = opened
+        self._rooms = rooms
+        self._hungry = hungry
+        route = opened.route
+        self._source, self._tag = (sender, DIRECT) if route is None else (route.parent, tree_tag(sender))
+        self._children = () if route is None else route.children
+        self._arrival: Arrival | None = None  # its frames are being filled
+        self._to_come: deque[memoryview] = deque()
+        self._posted: deque[tuple[MPI.Request, memoryview]] = deque()
+        self._passed_on: list[MPI.Request] = []
+        self._window = WINDOW
+
+    def __call__(self) -> Arrival | None:
+        if self._arrival is None:
+            if not self._hungry():
+                return None
+            self._begin()
+        self._land()
+        if self._passed_on:
+            self._passed_on = unfinished(self._passed_on)
+        while self._to_come and len(self._posted) < self._window and not (self._passed_on and self._window == 1):
+            piece = self._to_come.popleft()
+            self._posted.append((self._comm.Irecv([piece, MPI.BYTE], self._source, self._tag), piece))
+        return None if self._posted or self._passed_on else self._arrival
+
+    def _begin(self) -> None:
+        """Find room. What there is no memory for has to come all the same; it lands, piece by piece, where nobody looks."""
+        opened, size = self._opened, piece_size(self._tag)
+        frames = landing_places(self._rooms, self._sender, opened)
+        for place, frame in zip(frames, opened.frames, strict=True):
+            if not isinstance(frame, int):
+                continue
+            if isinstance(place, Missing):
+                self._window = 1
+                self._to_come += [waste()[: min(size, frame - start)] for start in range(0, frame, size)]
+            else:
+                self._to_come += pieces(place, size)
+        self._arrival = Arrival(self._sender, opened.message, frames)
+
+    def _land(self) -> None:
+        """Pass on what has come, in order."""
+        if not self._posted:
+            return
+        MPI.Request.Testsome([request for request, _ in self._posted])
+        while self._posted and not self._posted[0][0]:
+            piece = self._posted.popleft()[1]
+            self._passed_on += [self._comm.Isend([piece, MPI.BYTE], child, self._tag) for child in self._children]
+
+
+def waste() -> memoryview:
+    """Memory for one piece that nobody wants."""
+    if not _waste:
+        _waste.append(memoryview(bytearray(CHUNK)))
+    return _waste[0]
+
+
+def unfinished(requests: list[MPI.Request]) -> list[MPI.Request]:
+    """Advance requests; those that are not done."""
+    return [request for request in requests if request] if MPI.Request.Testsome(requests) else requests
