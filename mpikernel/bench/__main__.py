@@ -16,7 +16,6 @@ from mpikernel.cluster.mpi import find_mpiexec
 from mpikernel.config.launcher import launcher_size
 from mpikernel.errors import MpikernelError, UsageError
 
-RANKS = 7  # controller, script, task interface and four engines
 #: Exit code when nothing could be measured.
 REFUSED = 2
 INTERRUPTED = 130
@@ -27,10 +26,11 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     bench: Bench = options.bench
     try:
-        _check(options.ranks)
+        ranks = bench.ranks if options.ranks is None else options.ranks
+        _check(ranks)
         starter = Starter(find_mpiexec(os.environ, options.mpiexec), os.environ)
-        print(f"{bench.name} on {options.ranks} ranks ...", file=sys.stderr, flush=True)
-        report = bench.run(starter, options.ranks, QUICK if options.quick else FULL)
+        print(f"{bench.name} on {ranks} ranks ...", file=sys.stderr, flush=True)
+        report = bench.run(starter, ranks, QUICK if options.quick else FULL)
         print(as_table(bench.name, report))
         if options.json is not None:
             _write(options.json, as_json(bench.name, report))
@@ -54,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     about = "; ".join(f"{bench.name}: {bench.about}" for bench in BENCHES)
     parser = argparse.ArgumentParser("python -m mpikernel.bench", description=f"Measure mpikernel beside raw mpi4py. {about}.")
     parser.add_argument("bench", type=_bench_named, metavar="|".join(bench.name for bench in BENCHES), help="what is measured")
-    parser.add_argument("-n", dest="ranks", type=int, default=RANKS, metavar="RANKS", help=f"size of the world (default {RANKS})")
+    usual = ", ".join(f"{bench.name} {bench.ranks}" for bench in BENCHES)
+    parser.add_argument("-n", dest="ranks", type=int, metavar="RANKS", help=f"size of the world (default: {usual})")
     parser.add_argument("--quick", action="store_true", help="few repeats and small data: to see that it works, not how well")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
     parser.add_argument("--mpiexec", metavar="CMD", help="the launcher (default: MPIEXEC, else the mpiexec beside this python or on PATH)")

@@ -21,12 +21,12 @@ from mpikernel.bench.sheet import Place, Report, Sheet
 from mpikernel.world.communicators import library
 
 
-def run(measure: Callable[[Client, Effort], Sheet]) -> None:
+def run(*measures: Callable[[Client, Effort], Sheet]) -> None:
     """Measure as much as the command line says. The report is the last line on stdout."""
     effort = read_effort(sys.argv[1])
     with Client() as client:
         place = describe(client)
-        _print(Report(place, measure(client, effort)))
+        _print(Report(place, [measure(client, effort) for measure in measures]))
 
 
 def describe(client: Client) -> Place:

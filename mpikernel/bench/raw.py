@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
-import numpy as np
 from mpi4py import MPI
 
 from mpikernel import engine
@@ -18,18 +16,15 @@ from mpikernel.client.direct import DirectView
 from mpikernel.errors import UsageError
 
 Work = tuple[Callable[..., object], tuple[object, ...]]
-Bytes = np.ndarray[Any, Any]
 
 #: Tags. A pickled None under STOP ends a part; it is so short that who waits for bytes has room for it.
 GO, STOP = 0, 1
-TOKEN = bytes(16)
 
 
 @contextmanager
 def partners(view: DirectView, part: Callable[..., None], *args: object) -> Iterator[list[int]]:
     """Have the engines of a view play `part(rank of the script, *args)` until the block is left. Gives their ranks."""
-    comm = MPI.COMM_WORLD
-    ranks = list(view.apply_async(rank_in_world).get_dict().values())
+    comm, ranks = MPI.COMM_WORLD, ranks_of(view)
     playing = view.apply_async(part, comm.Get_rank(), *args)
     try:
         yield ranks
@@ -37,6 +32,11 @@ def partners(view: DirectView, part: Callable[..., None], *args: object) -> Iter
         for rank in ranks:
             comm.send(None, rank, STOP)
         playing.get()
+
+
+def ranks_of(view: DirectView) -> list[int]:
+    """Where the engines of a view are."""
+    return list(view.apply_async(rank_in_world).get_dict().values())
 
 
 def rank_in_world() -> int:
@@ -47,7 +47,7 @@ def rank_in_world() -> int:
     return rank
 
 
-# pickled calls: the script's side, then the partner's ----------------------------------------------------------------------
+# pickled calls: the script's side, then the partner's; arrays are in raw_bytes -----------------------------------------------
 
 
 def call_all(ranks: Sequence[int], work: Work) -> list[object]:
@@ -86,55 +86,3 @@ def answer_calls(script: int) -> None:
             return
         function, args = work
         comm.send(function(*args), script)
-
-
-# bytes: the script's side, then the partners' --------------------------------------------------------------------------------
-
-
-def push(rank: int, data: Bytes) -> None:
-    """Send an array, and wait until the partner says that it has it."""
-    comm = MPI.COMM_WORLD
-    comm.Send([data, MPI.BYTE], rank, GO)
-    comm.Recv([bytearray(len(TOKEN)), MPI.BYTE], rank)
-
-
-def pull(rank: int, room: Bytes) -> Bytes:
-    """Ask the partner for an array, and receive it into `room`."""
-    comm = MPI.COMM_WORLD
-    comm.Send([TOKEN, MPI.BYTE], rank, GO)
-    comm.Recv([room, MPI.BYTE], rank)
-    return room
-
-
-def take_into_fresh(script: int, size: int) -> None:
-    """The partner of `push`; each array comes into memory of its own."""
-    while _take(script, np.empty(size, np.uint8)):
-        pass
-
-
-def take_into_kept(script: int, size: int) -> None:
-    """The partner of `push`; all arrays come into the same memory."""
-    room = np.empty(size, np.uint8)
-    while _take(script, room):
-        pass
-
-
-def _take(script: int, room: Bytes) -> bool:
-    comm, status = MPI.COMM_WORLD, MPI.Status()
-    comm.Recv([room, MPI.BYTE], script, MPI.ANY_TAG, status)
-    if status.Get_tag() == STOP:
-        return False
-    comm.Send([TOKEN, MPI.BYTE], script)
-    return True
-
-
-def give(script: int, size: int) -> None:
-    """The partner of `pull`."""
-    comm, status = MPI.COMM_WORLD, MPI.Status()
-    data = np.ones(size, np.uint8)
-    request = bytearray(len(TOKEN))
-    while True:
-        comm.Recv([request, MPI.BYTE], script, MPI.ANY_TAG, status)
-        if status.Get_tag() == STOP:
-            return
-        comm.Send([data, MPI.BYTE], script)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from mpikernel.bench.sheet import Place, Report, Series, Sheet, Unit
+from mpikernel.bench.verdicts import Verdict, judge
 
 WHO = 30  # width of the first column
 FIGURE = 12  # width of the others, at least
@@ -22,25 +23,31 @@ class Result(msgspec.Struct, frozen=True):
     max: float
     repeats: int
     amount: float
-    time_over: dict[str, float]  # how many times as long as each raw contestant of the case it takes
+    ratios: dict[str, float]  # its median by that of each raw contestant of the case: for rates more is better, for times less
+
+
+class Section(msgspec.Struct, frozen=True):
+    """A sheet as it is told."""
+
+    title: str
+    unit: str
+    results: list[Result]
+    bars: list[Verdict]
+    notes: list[str]
 
 
 class Told(msgspec.Struct, frozen=True):
     """The JSON file."""
 
     bench: str
-    title: str
-    unit: str
     place: Place
-    results: list[Result]
-    notes: list[str]
+    sections: list[Section]
 
 
 def as_json(bench: str, report: Report) -> bytes:
     """Everything as JSON."""
-    sheet = report.sheet
-    told = Told(bench, sheet.title, sheet.unit.text, report.place, results(sheet), sheet.notes)
-    return msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
+    sections = [Section(sheet.title, sheet.unit.text, results(sheet), judge(sheet), sheet.notes) for sheet in report.sheets]
+    return msgspec.json.format(msgspec.json.encode(Told(bench, report.place, sections)), indent=2) + b"\n"
 
 
 def results(sheet: Sheet) -> list[Result]:
@@ -50,38 +57,56 @@ def results(sheet: Sheet) -> list[Result]:
 
 
 def _result(series: Series, sheet: Sheet) -> Result:
-    times = (series.median, series.shortest, series.longest)
-    middle, *ends = (_in_unit(seconds, series.amount, sheet.unit) for seconds in times)
-    raw = {other.contestant: other.median for other in sheet.series if other.case == series.case and other.contestant in sheet.raw}
-    ratios = {name: series.median / seconds for name, seconds in raw.items()}
+    middle, *ends = (_in_unit(value, series.amount, sheet.unit) for value in (series.median, series.least, series.most))
+    beside = [other for other in sheet.series if other.case == series.case and other.contestant in sheet.raw]
+    ratios = {other.contestant: middle / _in_unit(other.median, other.amount, sheet.unit) for other in beside}
     return Result(series.case, series.contestant, middle, min(ends), max(ends), series.repeats, series.amount, ratios)
 
 
-def _in_unit(seconds: float, amount: float, unit: Unit) -> float:
-    return unit.scale * (amount / seconds if unit.rate else seconds)
+def _in_unit(measured: float, amount: float, unit: Unit) -> float:
+    return unit.scale * (amount / measured if unit.rate else measured)
 
 
 def as_table(bench: str, report: Report) -> str:
     """Everything as text, without a newline at its end."""
-    sheet = report.sheet
-    ratios = [f"time / {name}" for name in sheet.raw]
-    head = ("median", "min", "max", "repeats", *ratios)
-    widths = [max(FIGURE, len(text) + 2) for text in head]
-    lines = [f"{bench}: {sheet.title}, in {sheet.unit.text}", _describe(report.place), "", " " * WHO + _row(head, widths)]
-    lines.extend(_lines(sheet, widths))
-    lines.extend(f"note: {note}" for note in sheet.notes)
+    lines = [f"{bench} on {_world(report.place)}", _software(report.place)]
+    for sheet in report.sheets:
+        lines.extend(("", *_section(sheet)))
+    verdicts = [verdict for sheet in report.sheets for verdict in judge(sheet)]
+    if verdicts:
+        lines.extend(("", *_summary(verdicts)))
     return "\n".join(lines)
 
 
+def _section(sheet: Sheet) -> Iterator[str]:
+    ratios = [f"{'of' if sheet.unit.rate else 'time /'} {name}" for name in sheet.raw]
+    head = ("median", "min", "max", "repeats", *ratios)
+    widths = [max(FIGURE, len(text) + 2) for text in head]
+    yield f"{sheet.title}, in {sheet.unit.text}"
+    yield " " * WHO + _row(head, widths) + ("  to reach" if sheet.bars else "")
+    yield from _lines(sheet, widths)
+    for note in sheet.notes:
+        yield f"note: {note}"
+
+
 def _lines(sheet: Sheet, widths: Sequence[int]) -> Iterator[str]:
+    verdicts = judge(sheet)
     case = None
     for result in results(sheet):
         if result.case != case:
             case = result.case
             yield case
-        ratios = (_number(result.time_over[name]) if name in result.time_over else "-" for name in sheet.raw)
+        ratios = (_number(result.ratios[name]) if name in result.ratios else "-" for name in sheet.raw)
         figures = (_number(result.median), _number(result.min), _number(result.max), str(result.repeats), *ratios)
-        yield f"  {result.contestant}".ljust(WHO) + _row(figures, widths)
+        bars = "; ".join(bar.short for bar in verdicts if (bar.case, bar.contestant) == (result.case, result.contestant))
+        yield f"  {result.contestant}".ljust(WHO) + _row(figures, widths) + f"  {bars}".rstrip()
+
+
+def _summary(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    missed = [verdict for verdict in verdicts if not verdict.met]
+    yield f"reached: {len(verdicts) - len(missed)} of {len(verdicts)}"
+    for verdict in missed:
+        yield f"missed: {verdict.case} by {verdict.contestant}: {verdict.reached}; to reach: {verdict.bar}"
 
 
 def _row(texts: Sequence[str], widths: Sequence[int]) -> str:
@@ -95,7 +120,9 @@ def _number(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
 
 
-def _describe(place: Place) -> str:
-    software = f"mpikernel {place.mpikernel}, {place.mpi}, mpi4py {place.mpi4py}, Python {place.python}"
-    world = f"ranks: {place.ranks}, engines: {place.engines}, hosts: {place.hosts}, cores: {place.cores}"
-    return f"{software}\n{world}; {place.started}"
+def _software(place: Place) -> str:
+    return f"mpikernel {place.mpikernel}, {place.mpi}, mpi4py {place.mpi4py}, Python {place.python}"
+
+
+def _world(place: Place) -> str:
+    return f"ranks: {place.ranks}, engines: {place.engines}, hosts: {place.hosts}, cores: {place.cores}; {place.started}"

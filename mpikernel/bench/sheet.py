@@ -9,44 +9,66 @@ from msgspec import Struct
 
 
 class Unit(Struct, frozen=True):
-    """How figures are shown: a time, or the amount that is done per second."""
+    """How figures are shown: a time, the amount that is done per second, or so much memory."""
 
     text: str
-    scale: float  # of seconds, or of amounts per second
+    scale: float  # of seconds, of amounts per second, or of bytes
     rate: bool
 
 
 MICROSECONDS = Unit("us", 1e6, rate=False)
 MILLISECONDS = Unit("ms", 1e3, rate=False)
 TASKS_PER_SECOND = Unit("tasks/s", 1, rate=True)
-MEGABYTES_PER_SECOND = Unit("MB/s", 1e-6, rate=True)
+GIGABYTES_PER_SECOND = Unit("GB/s", 1e-9, rate=True)
+MEBIBYTES = Unit("MiB", 1 / (1 << 20), rate=False)
 
 
 class Series(Struct, frozen=True):
-    """The repeats of one contestant in one case. Times are seconds."""
+    """The repeats of one contestant in one case: seconds, or bytes where the sheet is one of memory."""
 
     case: str
     contestant: str
     amount: float  # what one repeat does: tasks, bytes, or 1
     repeats: int
     median: float
-    shortest: float
-    longest: float
+    least: float
+    most: float
 
 
-def summarize(case: str, contestant: str, took: Sequence[float], amount: float = 1) -> Series:
-    """Make a series of the seconds that each repeat took."""
-    return Series(case, contestant, amount, len(took), median(took), min(took), max(took))
+def summarize(case: str, contestant: str, measured: Sequence[float], amount: float = 1) -> Series:
+    """Make a series of what was measured in each repeat."""
+    return Series(case, contestant, amount, len(measured), median(measured), min(measured), max(measured))
+
+
+class AtLeast(Struct, frozen=True, tag=True):
+    """A bar: a contestant is to have so much of the speed that another one has in the same case."""
+
+    case: str
+    contestant: str
+    share: float
+    other: str
+
+
+class AtMost(Struct, frozen=True, tag=True):
+    """A bar: no repeat of a contestant may take more than this, in seconds or bytes."""
+
+    case: str
+    contestant: str
+    limit: float
+
+
+Bar = AtLeast | AtMost
 
 
 class Sheet(Struct):
-    """The figures of one bench."""
+    """Figures in one unit."""
 
     title: str
     unit: Unit
     raw: tuple[str, ...]  # contestants that the others are compared with
     series: list[Series]
     notes: list[str] = []
+    bars: list[Bar] = []
 
 
 class Place(Struct, frozen=True):
@@ -64,7 +86,7 @@ class Place(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """A sheet, and where it comes from."""
+    """The sheets of one bench, and where they come from."""
 
     place: Place
-    sheet: Sheet
+    sheets: list[Sheet]

@@ -41,7 +41,7 @@ def measure(starter: Starter, ranks: int, effort: Effort) -> Report:
         took["import mpikernel", OURS].append(_time_import())
     series = [summarize(case, contestant, times) for (case, contestant), times in took.items()]
     notes = [UNCOMPILED] if sys.dont_write_bytecode else []
-    return Report(place, Sheet("start of a program on all ranks", MILLISECONDS, (RAW,), series, notes))
+    return Report(place, [Sheet("start of a program on all ranks", MILLISECONDS, (RAW,), series, notes)])
 
 
 def _time(contestant: str, start: Callable[[], Ended], took: dict[tuple[str, str], list[float]]) -> None:

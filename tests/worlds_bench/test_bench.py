@@ -17,19 +17,45 @@ from tests.harness.world import World
 LIMIT = 120.0  # seconds; the bench of tasks starts two times as many ranks as there are in its world
 
 RAW = "raw mpi4py"
-CONTESTANTS = {
-    "latency": {"mpikernel apply_sync", RAW},
-    "tasks": {"mpikernel", RAW, "mpi4py.futures"},
-    "bandwidth": {"mpikernel", "raw, fresh memory", "raw, kept memory"},
-    "startup": {"mpikernel", RAW},
+ENDS = ["raw, fresh memory", "raw, kept memory"]
+SENDERS = ["mpikernel, new names", "mpikernel, same name", *ENDS]
+FETCHERS = ["mpikernel, results held", "mpikernel, results dropped", *ENDS]
+GROWN = ["all ranks", "rank 0: controller", "rank 1: script", "rank 2: task", "rank 3: engine", "rank 4: engine"]
+
+Cases = dict[str, list[str]]
+
+#: For each bench its sections, for each of them its cases, and who takes part.
+SECTIONS: dict[str, list[Cases]] = {
+    "latency": [
+        {
+            f"{who}, {when}": ["mpikernel apply_sync", RAW]
+            for who in ("one engine", "all engines (2)")
+            for when in ("back to back", "after 50 ms idle")
+        }
+    ],
+    "tasks": [
+        {
+            case: ["mpikernel", RAW, "mpi4py.futures"]
+            for case in ("single submits", "map, chunksize 1", "map, chunksize 100", "map, chunksize 1000")
+        }
+    ],
+    "arrays": [
+        {"push 1 KiB": SENDERS, "push 64 KiB": SENDERS, "pull 1 KiB": FETCHERS, "pull 64 KiB": FETCHERS},
+        {
+            "push 512 KiB": ["plain", "in a dict in a list", "argument of apply"],
+            "pull 512 KiB": ["plain", "in a dict in a list", "result of apply"],
+        },
+        {
+            "push 512 KiB": SENDERS,
+            "scatter 512 KiB": SENDERS,
+            "gather 512 KiB": FETCHERS,
+            "gather 512 KiB, uneven parts": FETCHERS,
+        },
+        {"push 2 MiB to one engine": GROWN},
+    ],
+    "startup": [{"until ready": ["mpikernel", RAW], "start to end": ["mpikernel", RAW], "import mpikernel": ["mpikernel"]}],
 }
-CASES = {
-    "latency": [f"{who}, {when}" for who in ("one engine", "all engines (2)") for when in ("back to back", "after 50 ms idle")],
-    "tasks": ["single submits", "map, chunksize 1", "map, chunksize 100", "map, chunksize 1000"],
-    "bandwidth": [f"{way} {size} KiB" for way in ("push", "pull") for size in (1, 8, 64, 512)],
-    "startup": ["until ready", "start to end", "import mpikernel"],
-}
-WITHOUT_RAW = {"import mpikernel"}
+WITHOUT_RAW = {"import mpikernel", "push 2 MiB to one engine"}
 
 
 def bench(world: World, *words: str, expect: int = 0, **environ: str) -> Finished:
@@ -41,23 +67,45 @@ def read(path: Path) -> dict[str, Any]:
     return told
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", SECTIONS)
 def test_a_bench_prints_its_table_and_writes_it_as_json(world: World, name: str) -> None:
     run = bench(world, name, "-n", "5", "--quick", "--json", "figures.json")
     told = read(world.cwd / "figures.json")
+    lines = run.stdout.splitlines()
     assert told["bench"] == name
-    assert told["notes"] == [note for note in told["notes"] if f"note: {note}" in run.stdout]
-    assert list(dict.fromkeys(result["case"] for result in told["results"])) == CASES[name]
-    assert {result["contestant"] for result in told["results"]} == CONTESTANTS[name]
-    assert set(CASES[name]) <= set(run.stdout.splitlines())
-    assert {
-        line[2:].split("  ")[0] for line in run.stdout.splitlines() if line.startswith("  ") and line.strip()[0].isalpha()
-    } >= CONTESTANTS[name]
-    for result in told["results"]:
-        assert 0 < result["min"] <= result["median"] <= result["max"]
-        assert all(ratio > 0 for ratio in result["time_over"].values())
-        assert bool(result["time_over"]) == (result["case"] not in WITHOUT_RAW)
+    assert [contestants_by_case(section) for section in told["sections"]] == SECTIONS[name]
+    for section in told["sections"]:
+        assert f"{section['title']}, in {section['unit']}" in lines
+        assert {f"note: {note}" for note in section["notes"]} <= set(lines)
+        for result in section["results"]:
+            assert result["case"] in lines
+            assert any(line.startswith(f"  {result['contestant']} ") for line in lines)
+            assert 0 <= result["min"] <= result["median"] <= result["max"]
+            assert all(ratio > 0 for ratio in result["ratios"].values())
+            assert bool(result["ratios"]) == (result["case"] not in WITHOUT_RAW)
     assert [path.name for path in world.cwd.iterdir()] == ["figures.json"]
+
+
+def contestants_by_case(section: dict[str, Any]) -> Cases:
+    cases: Cases = {}
+    for result in section["results"]:
+        cases.setdefault(result["case"], []).append(result["contestant"])
+    return cases
+
+
+def test_memory_that_a_push_takes_is_found_in_the_ranks_that_hold_it(world: World) -> None:
+    bench(world, "arrays", "-n", "5", "--quick", "--json", "figures.json")
+    grown = {result["contestant"]: result["median"] for result in read(world.cwd / "figures.json")["sections"][-1]["results"]}
+    assert grown["rank 3: engine"] >= 2  # MiB: the array itself
+    assert grown["all ranks"] >= grown["rank 3: engine"]
+    assert grown["rank 4: engine"] < 2
+
+
+def test_arrays_are_measured_in_the_smallest_world(world: World) -> None:
+    bench(world, "arrays", "-n", "2", "--quick", "--json", "figures.json")
+    *_, memory = read(world.cwd / "figures.json")["sections"]
+    assert [result["contestant"] for result in memory["results"]] == ["all ranks", "rank 0: controller, task, script", "rank 1: engine"]
+    assert {bar["contestant"] for bar in memory["bars"]} == {"all ranks"}  # rank 0 has data of the script's
 
 
 def test_a_table_says_where_it_was_measured(world: World) -> None:
@@ -65,9 +113,9 @@ def test_a_table_says_where_it_was_measured(world: World) -> None:
     place = read(world.cwd / "figures.json")["place"]
     assert {"openmpi": "Open MPI", "mpich": "MPICH"}[world.mpi.name] in place["mpi"]
     assert (place["ranks"], place["engines"], place["hosts"]) == (2, 1, 1)
-    second, third = run.stdout.splitlines()[1:3]
+    first, second = run.stdout.splitlines()[:2]
+    assert f"latency on ranks: 2, engines: 1, hosts: 1, cores: {place['cores']}" in first
     assert f"{place['mpi']}, mpi4py {place['mpi4py']}, Python {place['python']}" in second
-    assert f"ranks: 2, engines: 1, hosts: 1, cores: {place['cores']}" in third
 
 
 @pytest.mark.parametrize("mpi", ["mpich"], indirect=True)
@@ -76,7 +124,7 @@ def test_a_table_says_where_it_was_measured(world: World) -> None:
     [
         (("latency", "-n", "1"), "-n 1 leaves raw mpi4py nobody to talk to: a bench needs 2 ranks or more"),
         (("latency", "--mpiexec", "nosuchmpiexec"), "nosuchmpiexec cannot be started"),
-        (("speed",), "there is no 'speed'; there are latency, tasks, bandwidth, startup"),
+        (("speed",), "there is no 'speed'; there are latency, tasks, arrays, startup"),
         (("startup", "-n", "2", "--quick", "--json", "nowhere/figures.json"), "cannot be written to nowhere/figures.json: No such file"),
     ],
 )

@@ -22,7 +22,7 @@ class WithoutFutures(Starter):
 
     def world(self, ranks: int, program: tuple[str, ...]) -> Ended:
         series = [summarize("map", "raw mpi4py", [0.5], 100)]
-        return Ended(json_of(Report(PLACE, Sheet("tasks", TASKS_PER_SECOND, ("raw mpi4py",), series))), 0.0, 1.0)
+        return Ended(json_of(Report(PLACE, [Sheet("tasks", TASKS_PER_SECOND, ("raw mpi4py",), series)])), 0.0, 1.0)
 
     def plain(self, ranks: int, program: tuple[str, ...]) -> Ended:
         self.asked.append(ranks)

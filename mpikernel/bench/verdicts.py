@@ -1,0 +1,37 @@
+"""Whether the bars of a sheet are reached. A median is compared with a median, and a limit with the worst repeat."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mpikernel.bench.sheet import AtLeast, Bar, Series, Sheet
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """One bar, and how high it was jumped."""
+
+    case: str
+    contestant: str
+    bar: str
+    reached: str
+    met: bool
+
+    @property
+    def short(self) -> str:
+        """For a column of the table."""
+        return f"{self.bar}: {'met' if self.met else 'MISSED'}"
+
+
+def judge(sheet: Sheet) -> list[Verdict]:
+    """A verdict on each bar, in their order."""
+    found = {(series.case, series.contestant): series for series in sheet.series}
+    return [_judge(bar, sheet, found) for bar in sheet.bars]
+
+
+def _judge(bar: Bar, sheet: Sheet, found: dict[tuple[str, str], Series]) -> Verdict:
+    series = found[bar.case, bar.contestant]
+    if isinstance(bar, AtLeast):
+        share = found[bar.case, bar.other].median / series.median
+        return Verdict(bar.case, bar.contestant, f"{bar.share:g} of {bar.other}", f"{share:.2f}", share >= bar.share)
+    limit, most = (f"{value * sheet.unit.scale:,.2f} {sheet.unit.text}" for value in (bar.limit, series.most))
+    return Verdict(bar.case, bar.contestant, f"at most {limit}", most, series.most <= bar.limit)
