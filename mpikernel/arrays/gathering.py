@@ -55,11 +55,11 @@ class Whole:
         self.order = order
         self.open_to_landing = all(slot.flags.c_contiguous for slot in slots)
         self._memory = memory
+        self._bounds = bounds_of([slot.nbytes for slot in slots])
 
     def landing(self, index: int) -> memoryview:
         """The memory of a slot, where slots are contiguous: as bytes."""
-        before = sum(slot.nbytes for slot in self.slots[:index])
-        return self._memory[before : before + self.slots[index].nbytes]
+        return self._memory[slice(*self._bounds[index])]
 
     def place(self, index: int, value: Any) -> bool:
         """Have a part in its slot: it has landed there, or is copied. False if it is not what was described."""

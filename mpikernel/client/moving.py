@@ -6,7 +6,8 @@ import keyword
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mpikernel.arrays.partition import BLOCKS, check_dist, join, partition
+from mpikernel.arrays.partition import BLOCKS, check_dist, partition
+from mpikernel.client.gathering import Gathering
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.state import Call
 from mpikernel.client.view import View
@@ -74,11 +75,27 @@ class MovingView(View):
         return self._push("scatter", names, frames, block)
 
     def gather(self, name: str, dist: str = BLOCKS, block: bool | None = None) -> Any:
-        """The parts of a name put together again, in target order: arrays to one array, lists to one list."""
+        """The parts of a name put together again, in target order: arrays to one array, lists to one list.
+
+        Large parts of an array land in their places in it, so it needs no memory but its own; dealt round-robin, or in Fortran's
+        order, they come one after the other and are copied into it. Arrays of different types become what numpy's concatenate
+        makes of them, in memory for both.
+
+        Args:
+            name: what the parts are called there; may have dots.
+            dist: how they were dealt: 'b' in blocks, of any lengths; 'r' round-robin.
+            block: wait for it; the view's flag if None.
+
+        Raises:
+            UsageError: the parts do not fit together; says which engine has what.
+            SerializeError: there is no memory for the whole here.
+            CompositeError: an engine does not have the name, and whatever else went wrong there.
+        """
         check_dist(dist)
         name = _dotted(name)
-        result = AsyncResult(self._port, f"gather {name}", False, lambda parts: join(parts, dist))
-        self._port.command(result, "gather", name, self._ids, lambda call, _index: (Pull(call.id, (name,), True), ()))
+        gathering = Gathering(self._port, name, dist)
+        result = AsyncResult(self._port, f"gather {name}", False, gathering.together)
+        self._port.command(result, "gather", name, self._ids, lambda call, _index: gathering.ask(call))
         return self._blocked(result.launched(), block)
 
     def _simple(self, kind: str, label: str, make: Callable[[Call], Message]) -> AsyncResult:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mpikernel.client.pickled import Pickled, PickledFunctions
-from mpikernel.client.reactor import REACTIONS, record_of, tick
+from mpikernel.client.reactor import PLACES, REACTIONS, record_of, tick
 from mpikernel.client.state import TASKS, Call, ClientState, Collector
 from mpikernel.errors import ClosedError, NoWorldError
 from mpikernel.wire.loop import Loop
@@ -31,7 +31,7 @@ class Port:
         self.functions = PickledFunctions()
         self._on_an_engine = on_an_engine
         self._process = os.getpid()
-        loop.host(state, REACTIONS, tick)
+        loop.host(state, REACTIONS, tick, PLACES)
 
     def check_open(self) -> None:
         """Refuse new calls where they could only fail or hang."""

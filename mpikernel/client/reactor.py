@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 from mpikernel.client.state import Call, ClientState
 from mpikernel.ledger.records import Record
 from mpikernel.wire.loop import Outbox
-from mpikernel.wire.messages import Cancelled, Done, Output
+from mpikernel.wire.messages import Cancelled, Described, Done, Message, Output
 from mpikernel.wire.transport import Arrival
 
 
@@ -23,9 +24,25 @@ def on_done(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> No
         call.engine = done.engine
     if not call.is_task:
         state.notes.write(record_of(state, call), now)
+    gathering = state.gathers.pop(call.id, None)
+    if gathering is not None:
+        gathering.ended(call)
     collector, call.collector = call.collector, None  # they know each other: large results must not wait for the garbage collector
     if collector is not None:
         collector.arrived(call)
+
+
+def on_described(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:
+    assert isinstance(arrival.message, Described)
+    call = arrival.message.call
+    state.gathers[call].described(state.open[call], arrival.frames)
+
+
+def place_of(state: ClientState, sender: int, message: Message, sizes: Sequence[int]) -> Sequence[memoryview] | None:
+    """Where the large frames of a result are to land: in the array that a gather has made for them, else anywhere."""
+    assert isinstance(message, Done)
+    gathering = state.gathers.get(message.call)
+    return gathering.place(message.call, sizes) if gathering is not None else None
 
 
 def record_of(state: ClientState, call: Call) -> Record:
@@ -64,4 +81,5 @@ def tick(state: ClientState, out: Outbox, now: float) -> None:
     state.notes.send_when_due(out, now)
 
 
-REACTIONS = {Done: on_done, Cancelled: on_cancelled, Output: on_output}
+REACTIONS = {Done: on_done, Described: on_described, Cancelled: on_cancelled, Output: on_output}
+PLACES = {Done: place_of}

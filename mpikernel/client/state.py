@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct, field
 
+from mpikernel.client.traffic import Held, Traffic
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.failure import rebuild
 from mpikernel.wire.messages import Done
@@ -30,11 +31,30 @@ class Collector(Protocol):
     def arrived(self, call: Call) -> None:
         """One of them has ended; told under the loop's lock."""
 
+    def awaited(self) -> bool:
+        """Whether anybody will be told when it is done."""
+
+
+class Gatherer(Protocol):
+    """Who puts the parts of a gather together; told under the loop's lock."""
+
+    def described(self, call: Call, frames: Sequence[Frame]) -> None:
+        """A part is large and will come when it is asked for, or unasked; these frames describe it."""
+
+    def ended(self, call: Call) -> None:
+        """A call of it has ended."""
+
+    def place(self, call: int, sizes: Sequence[int]) -> Sequence[memoryview] | None:
+        """Where the large frames of a call's answer are to land."""
+
 
 class Call:
     """One command on one engine, or one task, from its submission to its value."""
 
-    __slots__ = ("collector", "done", "engine", "error", "frames", "id", "is_task", "kind", "label", "received", "submitted", "value_")
+    __slots__ = (
+        "collector", "done", "engine", "error", "frames", "held", "id", "is_task", "kind", "label", "received", "submitted", "value_",
+        "weight",
+    )  # fmt: skip
 
     def __init__(self, number: int, kind: str, label: str, engine: int, submitted: float, is_task: bool = False) -> None:
         self.id = number
@@ -47,6 +67,8 @@ class Call:
         self.done: Done | None = None
         self.frames: Sequence[Frame] = ()  # of the result, until it is rebuilt
         self.collector: Collector | None = None
+        self.weight = 0  # bytes in the large frames that were sent with it
+        self.held: Held | None = None  # large frames of the result, until it is rebuilt
         self.error: Exception | None = None
         self.value_: Any = _NOT_LOADED
 
@@ -62,7 +84,7 @@ class Call:
         """The result of a call that ended well, rebuilt when first asked for."""
         if self.value_ is _NOT_LOADED:
             self.value_ = load(self.frames, what=f"the result of {self.label} (engine {self.engine})")
-            self.frames = ()
+            self.frames, self.held = (), None
         return self.value_
 
     def exception(self) -> Exception:
@@ -80,9 +102,11 @@ class ClientState(Struct, eq=False):
     engines: tuple[int, ...]  # ranks, by engine id
     hosts: tuple[str, ...]  # by rank
     afterwards: Callable[[Callable[[], None]], None]  # has something done when the turn is over
+    traffic: Traffic
     next_call: int = 0
     open: dict[int, Call] = field(default_factory=dict)  # calls that have not ended
     sent: dict[int, Sent] = field(default_factory=dict)  # functions, by the engine they were sent to, or TASKS
+    gathers: dict[int, Gatherer] = field(default_factory=dict)  # by call that has not ended
     unseen: dict[int, str] = field(default_factory=dict)  # failures that nobody has asked about, by the result's first call
     answers: dict[int, bool | None] = field(default_factory=dict)  # cancel requests that somebody waits for: whether the call was dropped
 
@@ -99,6 +123,10 @@ class ClientState(Struct, eq=False):
         `weight` is the function's size in bytes: both ends forget by it, so they must be told the same.
         """
         return self.sent.setdefault(receiver, Sent()).knows(digest, weight)
+
+    def hungry(self) -> bool:
+        """Whether large results may come in."""
+        return self.traffic.hungry(lambda: any(call.collector.awaited() for call in self.open.values() if call.collector is not None))
 
     def remember_failure(self, number: int, name: str, failed: Sequence[Call]) -> None:
         """A result has failed; it is forgotten when somebody asks about it. The first few are enough to tell."""
@@ -119,4 +147,5 @@ class ClientState(Struct, eq=False):
     def check(self) -> None:
         """What is always true of it."""
         assert all(call.done is None for call in self.open.values()), "a call that has ended is still open"
+        assert self.gathers.keys() <= self.open.keys(), "a gather waits for a call that has ended"
         assert all(number < self.next_call for number in self.open), "a call from the future"
