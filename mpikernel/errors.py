@@ -9,6 +9,7 @@
      |- NoEnginesError (LookupError)    a view names an engine that is not there, or no engine at all
      |- SerializeError (TypeError)      an object cannot be pickled, or not be rebuilt where it is needed
      |- LedgerError (OSError)           the ledger cannot be opened, read or written
+     |- ArrayFileError (OSError)        a file of arrays cannot be opened, read or written
      |- ClosedError (RuntimeError)      the client, or the world under it, is closed
      |- ProtocolError (RuntimeError)
      |   |- OurProtocolError            this rank was about to break the protocol: a defect in mpikernel
@@ -76,6 +77,10 @@ class SerializeError(MpikernelError, TypeError):
 
 class LedgerError(MpikernelError, OSError):
     """The ledger cannot be opened, read or written."""
+
+
+class ArrayFileError(MpikernelError, OSError):
+    """A file of arrays cannot be opened, read or written: it is missing, locked, forbidden, no HDF5, or the disk is full."""
 
 
 class ClosedError(MpikernelError, RuntimeError):
