@@ -18,6 +18,7 @@ from weakref import WeakSet
 import cloudpickle
 
 from mpikernel.wire.functions import fill_cached, fill_function, make_cached, make_function
+from mpikernel.wire.reducing import reducers
 
 CACHED = type(lru_cache(abs))  # what functools.lru_cache makes, which pickle knows only by name
 #: The builtins that a function was made with; not every version of the type stubs knows the attribute.
@@ -35,6 +36,7 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle 
     def __init__(self, file: Any, buffer_callback: Callable[[pickle.PickleBuffer], object]) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffer_callback)
         self._bases: dict[int, dict[str, Any]] = {}
+        self._reducers = reducers()
 
     def reducer_override(self, obj: Any) -> Any:
         if _is_of_script(obj):
@@ -44,6 +46,8 @@ class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle 
             made_of, state = self._taken_apart(wrapped)
             return make_cached, (*made_of, obj.cache_parameters()), state, None, None, fill_cached
         reduced = super().reducer_override(obj)
+        if reduced is NotImplemented and type(obj) in self._reducers:
+            return self._reducers[type(obj)](obj)
         if isinstance(obj, type) and isinstance(reduced, tuple) and len(reduced) == REDUCED_CLASS:
             if obj not in _received:
                 _own.add(obj)

@@ -139,4 +139,6 @@ def explain(error: BaseException, what: str) -> SerializeError:
         text = str(error)
     except Exception:  # the user's exception
         text = "(its text cannot be had)"
+    if isinstance(error, MemoryError) and not text:
+        text = "not enough memory on this rank"
     return SerializeError(f"{what}: {type(error).__name__}: {text}")

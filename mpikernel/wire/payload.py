@@ -1,79 +1,150 @@
-"""What a user's objects become on the way: frames, the first a pickle (protocol 5), the others buffers that it names.
+"""What a user's objects become on the way: frames, the first of them a pickle (protocol 5), the others buffers that it names.
 
-The buffers are views of the memory in which the user's arrays live; nothing here copies them. Only the client that makes
-a payload and the engine (or client) that it is for come here; nobody in between does.
+The buffers are views of the memory in which the user's arrays live; nothing here copies them (reducing.py), nor what is large
+in the pickle itself (pieces.py). Only the client that makes a payload and the engine (or client) that it is for come here;
+nobody in between does.
 """
 
 from __future__ import annotations
 
-import io
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mpikernel.errors import SerializeError
+from mpikernel.wire.envelope import Frame
 from mpikernel.wire.functions import HERE, HomeUnpickler, explain
+from mpikernel.wire.pieces import PICKLE, PiecesFile, mentions, stream_frames, take_out
+from mpikernel.wire.reducing import reducers
 
-Frame = bytes | bytearray | memoryview
 Frames = list[Frame]
+Keep = Callable[[pickle.PickleBuffer], bool]
 
-#: Below this many bytes a writable buffer is cheaper inside the pickle than as a frame of its own.
+#: Below this many bytes a buffer is cheaper inside the pickle than as a frame of its own.
 IN_BAND = 512
-#: A pickle in which one of these stands needs more than plain pickle to be right on the other side.
+#: A pickle in which this stands needs more than plain pickle to be right on the other side.
 BY_VALUE_MARK = b"__main__"
-HOME_MARKS = (HERE.encode(), BY_VALUE_MARK)
+#: With this one, or that one, it may mean something else at home on an engine.
+HERE_MARK = HERE.encode()
+HOME_MARKS = (HERE_MARK, BY_VALUE_MARK)
+#: A pickler is used again after streams up to this length (bytes): after longer ones, to forget what it met takes longer than to make a new one.
+SHORT = 1024
 
 
 def dump(obj: Any, what: str = "object") -> Frames:
-    """Make the frames of an object. The frames after the first are views of the object's own memory.
+    """Make the frames of an object. Large ones are the object's own memory.
 
     Raises:
-        SerializeError: naming `what` and the reason.
+        SerializeError: naming `what` and the reason, as when there is no memory for what has to be copied.
     """
-    buffers: list[pickle.PickleBuffer] = []
     try:
-        stream = pickle.dumps(obj, 5, buffer_callback=_keep(buffers))
-        if BY_VALUE_MARK not in stream:
-            return [stream, *map(_flat, buffers)]
+        frames = _dump_plain(obj)
+    except MemoryError as error:
+        raise explain(error, f"{what} cannot be pickled ({_short(obj)})") from error
     except Exception:  # plain pickle cannot: the careful way says why, if it cannot either
-        pass
-    return _dump_by_value(obj, what)
+        frames = None
+    return _dump_by_value(obj, what) if frames is None else frames
+
+
+def _dump_plain(obj: Any) -> Frames | None:
+    """The frames that plain pickle makes; None if they hold something of the script, which it knows only by name."""
+    written, buffers = _pickle(obj)
+    stream = written[0]
+    if len(written) == 1 and BY_VALUE_MARK not in stream and HERE_MARK not in stream:  # nearly always
+        return [stream, *buffers]
+    return None if mentions(written, BY_VALUE_MARK) else [*stream_frames(written, HOME_MARKS), *buffers]
+
+
+def _pickle(obj: Any) -> tuple[list[Frame], list[memoryview]]:
+    """What plain pickle writes, and the buffers beside it."""
+    table = reducers()  # also of what has been imported since the pickler was made
+    try:
+        desk = _desks.pop()
+    except IndexError:
+        desk = Desk(_plain_pickler)
+        desk.pickler.dispatch_table = table
+    desk.pickler.dump(obj)
+    written, buffers = desk.written[:], [buffer.raw() for buffer in desk.buffers] if desk.buffers else []
+    if len(written) == 1 and len(written[0]) <= SHORT:
+        desk.clear()
+        _desks.append(desk)
+    return written, buffers
+
+
+def _plain_pickler(file: Any, keep: Keep) -> pickle.Pickler:
+    return pickle.Pickler(file, 5, buffer_callback=keep)
 
 
 def _dump_by_value(obj: Any, what: str) -> Frames:
     from mpikernel.wire.by_value import ByValuePickler  # here: see there
 
-    buffers: list[pickle.PickleBuffer] = []
-    file = io.BytesIO()
+    desk = Desk(ByValuePickler)
     try:
-        ByValuePickler(file, _keep(buffers)).dump(obj)
+        desk.pickler.dump(obj)
+        return [*stream_frames(desk.written, HOME_MARKS), *(buffer.raw() for buffer in desk.buffers)]
     except Exception as error:
         raise explain(error, f"{what} cannot be pickled ({_short(obj)})") from error
-    return [file.getvalue(), *map(_flat, buffers)]
 
 
-def load(frames: Sequence[Frame], home: dict[str, Any] | None = None, what: str = "payload") -> Any:
-    """Rebuild the object; arrays use the frames' memory.
+class Desk:
+    """A pickler, and what it has written: it is the pickler's file."""
+
+    __slots__ = ("buffers", "pickler", "write", "written")
+
+    def __init__(self, make: Callable[[Any, Keep], pickle.Pickler]) -> None:
+        self.written: list[Frame] = []
+        self.write = self.written.append
+        self.buffers: list[pickle.PickleBuffer] = []
+        self.pickler = make(self, self.keep)
+
+    def keep(self, buffer: pickle.PickleBuffer) -> bool:
+        """Whether a buffer stays in the pickle."""
+        if memoryview(buffer).nbytes < IN_BAND:
+            return True
+        self.buffers.append(buffer)
+        return False
+
+    def clear(self) -> None:
+        """Make it as new."""
+        self.written.clear()
+        self.buffers.clear()
+        self.pickler.clear_memo()
+
+
+#: Those at which nobody is. To make one takes longer than to pickle a few small things, so they are used again.
+_desks: list[Desk] = []
+
+
+def load(frames: Sequence[Frame | str], home: dict[str, Any] | None = None, what: str = "payload") -> Any:
+    """Rebuild the object; arrays use the frames' memory, bytes are copied out of it.
 
     Args:
-        frames: as `dump` made them, wherever they have been since.
+        frames: as `dump` made them, wherever they have been since. One that could not be received is a text that says why.
         home: the engine's namespace, on which the script's functions are to work.
 
     Raises:
-        SerializeError: naming `what` and the reason, as when a module is missing here.
+        SerializeError: naming `what` and the reason, as when a module, or memory, is missing here.
     """
+    there = _all_there(frames, what)
     try:
-        if home is not None and _needs_home(frames[0]):
-            return HomeUnpickler(io.BytesIO(frames[0]), frames[1:], home).load()
-        return pickle.loads(frames[0], buffers=frames[1:])
+        first = there[0]
+        if first[0] == PICKLE:
+            return pickle.loads(first, buffers=there[1:])
+        stream = take_out(there)
+        file = PiecesFile(stream.pieces)
+        if home is not None and stream.at_home:
+            return HomeUnpickler(file, stream.buffers, home).load()
+        return pickle.Unpickler(file, buffers=stream.buffers).load()
     except Exception as error:
         raise explain(error, f"{what} cannot be rebuilt here") from error
 
 
-def load_function(frames: Sequence[Frame], home: dict[str, Any], what: str) -> tuple[Any, dict[str, Any]]:
+def load_function(frames: Sequence[Frame | str], home: dict[str, Any], what: str) -> tuple[Any, dict[str, Any]]:
     """Rebuild a function on an engine, and what it captured, to be established again before each call."""
-    unpickler = HomeUnpickler(io.BytesIO(frames[0]), frames[1:], home)
+    there = _all_there(frames, f"the function {what}")
     try:
+        stream = take_out(there)
+        unpickler = HomeUnpickler(PiecesFile(stream.pieces), stream.buffers, home)
         return unpickler.load(), unpickler.captured
     except Exception as error:
         raise explain(error, f"the function {what} cannot be found or rebuilt on the engine") from error
@@ -84,25 +155,11 @@ def size(frames: Sequence[Frame]) -> int:
     return sum(map(len, frames))
 
 
-def _keep(buffers: list[pickle.PickleBuffer]) -> Any:
-    def keep(buffer: pickle.PickleBuffer) -> bool:
-        view = memoryview(buffer)
-        if view.nbytes < IN_BAND and not view.readonly:
-            return True
-        buffers.append(buffer)
-        return False
-
-    return keep
-
-
-def _flat(buffer: pickle.PickleBuffer) -> memoryview:
-    """The bytes of a buffer, in C or Fortran order, as they lie."""
-    return buffer.raw()
-
-
-def _needs_home(stream: Frame) -> bool:
-    data = bytes(stream)
-    return any(mark in data for mark in HOME_MARKS)
+def _all_there(frames: Sequence[Frame | str], what: str) -> Sequence[Frame]:
+    for frame in frames:
+        if type(frame) is str:
+            raise SerializeError(f"{what} could not be received: {frame}")
+    return frames  # type: ignore[return-value]  # just seen
 
 
 def _short(obj: Any) -> str:

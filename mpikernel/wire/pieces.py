@@ -11,7 +11,7 @@ object owns its memory.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -34,22 +34,25 @@ class Stream(NamedTuple):
 
 
 def stream_frames(written: Sequence[Frame], marks: Iterable[bytes]) -> list[Frame]:
-    """The frames of a stream, from what a pickler has written. It is for home if one of `marks` stands in it."""
-    pieces = list(_joined(written))
-    at_home = any(_stands_in(piece, mark) for piece in pieces for mark in marks)
+    """The frames of what a pickler has written: its one piece, or a head and its pieces. It is for home if it mentions one of `marks`."""
+    at_home = any(mentions(written, mark) for mark in marks)
+    pieces = _join_small(written)
     return pieces if len(pieces) == 1 and not at_home else [_HEAD.pack(at_home, len(pieces)), *pieces]
 
 
-def _joined(written: Sequence[Frame]) -> Iterator[Frame]:
+def mentions(written: Iterable[Frame], mark: bytes) -> bool:
+    """Whether a mark stands in what a pickler has written, outside of the user's own large values. No mark is cut in two there."""
+    return any(mark in (piece if len(piece) < LARGE else bytes(piece[:EDGE])) for piece in written)
+
+
+def _join_small(written: Sequence[Frame]) -> list[Frame]:
+    pieces: list[Frame] = []
     for large, group in groupby(written, lambda piece: len(piece) >= LARGE):
         if large:
-            yield from (memoryview(piece) if isinstance(piece, bytearray) else piece for piece in group)
+            pieces.extend(memoryview(piece) if isinstance(piece, bytearray) else piece for piece in group)
         else:
-            yield b"".join(group)
-
-
-def _stands_in(piece: Frame, mark: bytes) -> bool:
-    return mark in (bytes(piece[:EDGE]) if len(piece) >= LARGE else piece)
+            pieces.append(b"".join(group))
+    return pieces
 
 
 def take_out(frames: Sequence[Frame]) -> Stream:
@@ -78,7 +81,7 @@ class PiecesFile:
         return done
 
     def read(self, size: int) -> bytes:
-        if len(self._rest) >= size:
+        if self._has_more() and len(self._rest) >= size:
             return bytes(self._take(size))
         room = bytearray(size)
         return bytes(room[: self.readinto(memoryview(room))])

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copyreg
 import sys
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from pickle import PickleBuffer
 from typing import Any
 
@@ -26,26 +25,28 @@ SMALL = 512
 FORMS = 1000
 
 _table: dict[type, Reducer] = {}
+_seen = [0]  # modules that there were when it was last looked what has been imported
 _forms: dict[Any, Any] = {}
 
 
 def reducers() -> dict[type, Reducer]:
     """How types are reduced: those of this module, as far as they can occur in this process, and those that are registered for all."""
-    for module in tuple(_to_come):
-        if module in sys.modules and _learn(module):
-            del _to_come[module]
+    if len(sys.modules) != _seen[0]:
+        _learn()
     _table.update(copyreg.dispatch_table)
     return _table
 
 
-def _learn(module: str) -> bool:
-    """Enter the types of a module; not while another thread is still importing it."""
-    try:
-        found = {attrgetter(name)(sys.modules[module]): reducer for name, reducer in _to_come[module].items()}
-    except AttributeError:
-        return False
-    _table.update(found)
-    return True
+def _learn() -> None:
+    """Enter the types of what has been imported; what another thread is still importing comes later."""
+    _seen[0] = len(sys.modules)
+    for module, types in _OF_MODULES.items():
+        for name, reducer in types.items() if module in sys.modules else ():
+            cls = getattr(sys.modules[module], name, None)
+            if cls is None:
+                _seen[0] = 0
+            else:
+                _table[cls] = reducer
 
 
 # numpy's arrays ---------------------------------------------------------------------------------------------------------
@@ -176,7 +177,7 @@ def make_packed(code: str, block: Any) -> Any:
 
 _table[memoryview] = reduce_view
 #: Modules whose types are known as soon as somebody has imported them.
-_to_come: dict[str, dict[str, Reducer]] = {
+_OF_MODULES: dict[str, dict[str, Reducer]] = {
     "numpy": {"ndarray": reduce_array, "matrix": reduce_subclass, "recarray": reduce_subclass, "memmap": reduce_subclass},
     "numpy.ma": {"MaskedArray": reduce_masked},
     "array": {"array": reduce_packed},
