@@ -120,9 +120,12 @@ def _join_arrays(parts: Sequence[Any], dist: str, labels: Sequence[str]) -> Any:
     import numpy  # here: only who gathers arrays needs it, and has it
 
     masked = any(isinstance(part, numpy.ma.MaskedArray) for part in parts)
-    concatenate = numpy.ma.concatenate if masked else numpy.concatenate  # which drops masks
+    alike = len({part.dtype for part in parts}) == 1
     try:
-        whole = concatenate(parts)
+        if masked:
+            whole = numpy.ma.concatenate(parts)  # the other drops masks
+        else:
+            whole = numpy.concatenate(parts, dtype=parts[0].dtype if alike else None)  # said, or the order of bytes would get lost
     except (TypeError, ValueError) as error:
         raise misfit(error, parts, labels) from error
     check_dealt(parts, labels, dist)
