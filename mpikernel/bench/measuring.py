@@ -17,8 +17,6 @@ Call = Callable[[], object]
 WARM_UP = 2
 #: A turn has so many repeats even if its time is over.
 LEAST = 3
-#: Bytes that one turn may have come to, where nothing of what moves is freed before it is over.
-HELD = 2 << 30
 
 
 class Effort(msgspec.Struct, frozen=True):
@@ -34,10 +32,6 @@ class Effort(msgspec.Struct, frozen=True):
     def as_text(self) -> str:
         """For a command line; `read_effort` reads it."""
         return msgspec.json.encode(self).decode()
-
-    def for_arrays(self, size: int) -> Effort:
-        """The same, with turns that may hold all arrays of `size` bytes that they move."""
-        return msgspec.structs.replace(self, most=min(self.most, max(LEAST, HELD // size - WARM_UP)))
 
 
 FULL = Effort(rounds=3, seconds=0.3, most=500, tasks=2000, largest=256 << 20, starts=9)

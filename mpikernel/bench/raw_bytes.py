@@ -1,11 +1,12 @@
 """Raw mpi4py that moves arrays between the script's rank and engines' ranks: the script's side, and the parts that engines play.
 
-Whoever receives does so into fresh memory, each array into some of its own, as in a program that keeps them all; or into kept
-memory, always the same, which is twice as fast and what a program can do that is through with one array when the next comes.
+Whoever receives does so into fresh memory, which the kernel has to make while the array comes; or into kept memory, always the
+same, which is twice as fast. Fresh memory is mapped here, since malloc gives back what was freed before at all but the largest sizes.
 """
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -22,17 +23,26 @@ Room = Callable[[], Bytes]
 Memory = Callable[[int], Room]
 
 TOKEN = bytes(16)
+#: Nobody maps less, and mpikernel does not either.
+MAPPED = 256 << 10
 
 
 def fresh(size: int) -> Room:
-    """New memory for every array; none is freed before the last has come, so that none comes back."""
+    """New memory for every array, and the old one given back before. What is smaller than MAPPED comes from malloc."""
     rooms: list[Bytes] = []
 
     def room() -> Bytes:
-        rooms.append(np.empty(size, np.uint8))
-        return rooms[-1]
+        rooms.clear()
+        rooms.append(np.empty(size, np.uint8) if size < MAPPED else _mapped(size))
+        return rooms[0]
 
     return room
+
+
+def _mapped(size: int) -> Bytes:
+    area = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    area.madvise(mmap.MADV_HUGEPAGE)  # as numpy does
+    return np.frombuffer(area, np.uint8)
 
 
 def kept(size: int) -> Room:

@@ -17,9 +17,7 @@ from tests.harness.world import World
 LIMIT = 120.0  # seconds; the bench of tasks starts two times as many ranks as there are in its world
 
 RAW = "raw mpi4py"
-ENDS = ["raw, fresh memory", "raw, kept memory"]
-SENDERS = ["mpikernel, new names", "mpikernel, same name", *ENDS]
-FETCHERS = ["mpikernel, results held", "mpikernel, results dropped", *ENDS]
+ALL_FOUR = ["mpikernel", "mpikernel, fresh memory", "raw, kept memory", "raw, fresh memory"]
 GROWN = ["all ranks", "rank 0: controller", "rank 1: script", "rank 2: task", "rank 3: engine", "rank 4: engine"]
 
 Cases = dict[str, list[str]]
@@ -40,16 +38,16 @@ SECTIONS: dict[str, list[Cases]] = {
         }
     ],
     "arrays": [
-        {"push 1 KiB": SENDERS, "push 64 KiB": SENDERS, "pull 1 KiB": FETCHERS, "pull 64 KiB": FETCHERS},
+        {"push 1 KiB": ALL_FOUR, "push 64 KiB": ALL_FOUR, "pull 1 KiB": ALL_FOUR, "pull 64 KiB": ALL_FOUR},
         {
             "push 512 KiB": ["plain", "in a dict in a list", "argument of apply"],
             "pull 512 KiB": ["plain", "in a dict in a list", "result of apply"],
         },
         {
-            "push 512 KiB": SENDERS,
-            "scatter 512 KiB": SENDERS,
-            "gather 512 KiB": FETCHERS,
-            "gather 512 KiB, uneven parts": FETCHERS,
+            "push 512 KiB": ALL_FOUR,
+            "scatter 512 KiB": ALL_FOUR,
+            "gather 512 KiB": ALL_FOUR,
+            "gather 512 KiB, uneven parts": ALL_FOUR,
         },
         {"push 2 MiB to one engine": GROWN},
     ],

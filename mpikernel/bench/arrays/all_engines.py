@@ -11,12 +11,10 @@ from contextlib import contextmanager
 from mpikernel.arrays.partition import bounds
 from mpikernel.bench import raw, raw_bytes
 from mpikernel.bench.arrays.contestants import (
-    DROPPED,
-    HELD,
-    NEW_NAMES,
+    OURS,
+    OURS_FRESH,
     RAW_FRESH,
     RAW_KEPT,
-    SAME_NAME,
     beside,
     data_of,
     fetching,
@@ -31,8 +29,6 @@ from mpikernel.client.direct import DirectView
 
 PUSHED = 64 << 20  # bytes
 SHARE = 0.9  # of the speed of the collective call
-SENDERS = ((NEW_NAMES, RAW_FRESH), (SAME_NAME, RAW_KEPT))
-FETCHERS = ((HELD, RAW_FRESH), (DROPPED, RAW_KEPT))
 
 
 def measure(client: Client, effort: Effort) -> Sheet:
@@ -41,19 +37,17 @@ def measure(client: Client, effort: Effort) -> Sheet:
     sheet = Sheet(f"all engines ({len(view)}) at once", GIGABYTES_PER_SECOND, (RAW_FRESH, RAW_KEPT), [])
     pushed = min(PUSHED, whole)
     even, uneven = _even(whole, len(view)), _uneven(whole, len(view))
-    _add(sheet, f"push {readable(pushed)}", _pushes(view, pushed), SENDERS, effort.for_arrays(pushed * len(view)), pushed)
-    _add(sheet, f"scatter {readable(whole)}", _scatters(view, even), SENDERS, effort.for_arrays(whole), whole)
-    _add(sheet, f"gather {readable(whole)}", _gathers(client, even), FETCHERS, effort.for_arrays(whole), whole)
-    _add(sheet, f"gather {readable(whole)}, uneven parts", _gathers(client, uneven), FETCHERS, effort.for_arrays(whole), whole)
+    _add(sheet, f"push {readable(pushed)}", _pushes(view, pushed), effort, pushed)
+    _add(sheet, f"scatter {readable(whole)}", _scatters(view, even), effort, whole)
+    _add(sheet, f"gather {readable(whole)}", _gathers(client, even), effort, whole)
+    _add(sheet, f"gather {readable(whole)}, uneven parts", _gathers(client, uneven), effort, whole)
     view.clear(block=True)
     return sheet
 
 
-def _add(
-    sheet: Sheet, case: str, contestants: tuple[Contestant, ...], pairs: tuple[tuple[str, str], ...], effort: Effort, size: int
-) -> None:
+def _add(sheet: Sheet, case: str, contestants: tuple[Contestant, ...], effort: Effort, size: int) -> None:
     sheet.series += contest(case, contestants, effort, size)
-    sheet.bars += [AtLeast(case, ours, SHARE, other) for ours, other in pairs]
+    sheet.bars += [AtLeast(case, OURS_FRESH, SHARE, RAW_FRESH), AtLeast(case, OURS, SHARE, RAW_KEPT)]
 
 
 def _even(size: int, parts: int) -> list[int]:

@@ -1,7 +1,6 @@
-"""mpikernel in two ways, and raw mpi4py in two ways: where what arrives comes into fresh memory, and into memory used before.
+"""mpikernel in two ways, and raw mpi4py in two ways: where what arrives comes into memory used before, and into fresh memory.
 
-mpikernel receives into memory used before by itself, as soon as nobody holds it any more. So it has fresh memory where every array is
-kept, and where it is to be fresh from the first array on, what it has put aside is given back before.
+mpikernel keeps memory that nobody holds any more, and receives into it again. What it does without is seen by telling it to keep none.
 """
 
 from __future__ import annotations
@@ -9,46 +8,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from itertools import count
 
 import numpy as np
 
 from mpikernel.bench import raw_bytes
-from mpikernel.bench.measuring import Call, Contestant
+from mpikernel.bench.measuring import Call, Contestant, on_bare_stage
 from mpikernel.bench.raw_bytes import Bytes, Memory
 from mpikernel.client.direct import DirectView
-from mpikernel.wire.memory import MAPPED, pool
+from mpikernel.wire.memory import KEPT, MAPPED, pool
 
-RAW_FRESH = "raw, fresh memory"
+OURS = "mpikernel"
+OURS_FRESH = "mpikernel, fresh memory"
 RAW_KEPT = "raw, kept memory"
-NEW_NAMES = "mpikernel, new names"
-SAME_NAME = "mpikernel, same name"
-HELD = "mpikernel, results held"
-DROPPED = "mpikernel, results dropped"
+RAW_FRESH = "raw, fresh memory"
 
 MEMORY = (
-    "fresh memory is what mpikernel receives into under new names and while results are held; under the same name, or once results are "
-    "dropped, it receives into memory used before, as raw mpi4py does into kept memory"
+    "what is pushed gets the same name each time, and what comes back is dropped, so that mpikernel receives into memory used before, as "
+    "raw mpi4py does into kept memory; to see it with fresh memory it is told to keep none"
 )
 
 
 def sending(view: DirectView, send: Callable[[str], object]) -> tuple[Contestant, Contestant]:
-    """`send` binds the name that it is given; each time another one, then each time the same."""
-    return Contestant(NEW_NAMES, partial(_under_new_names, view, send)), Contestant(SAME_NAME, partial(under_same_name, view, send))
+    """`send` binds the name that it is given on the engines of a view, where the memory is that counts."""
+    return Contestant(OURS, partial(under_a_name, view, send)), Contestant(OURS_FRESH, partial(_sending_fresh, view, send))
 
 
 @contextmanager
-def _under_new_names(view: DirectView, send: Callable[[str], object]) -> Iterator[Call]:
-    view.apply_sync(empty_pool)
-    numbers = count()
-    try:
-        yield lambda: send(f"data_{next(numbers)}")
-    finally:
-        view.clear(block=True)
-
-
-@contextmanager
-def under_same_name(view: DirectView, send: Callable[[str], object]) -> Iterator[Call]:
+def under_a_name(view: DirectView, send: Callable[[str], object]) -> Iterator[Call]:
     """The stage on which `send` gets the same name each time. Nothing is left of it."""
     try:
         yield lambda: send("data")
@@ -56,36 +42,39 @@ def under_same_name(view: DirectView, send: Callable[[str], object]) -> Iterator
         view.clear(block=True)
 
 
-def fetching(fetch: Call) -> tuple[Contestant, Contestant]:
-    """What `fetch` gives is held until the turn is over, then dropped each time."""
-    return Contestant(HELD, partial(_holding, fetch)), Contestant(DROPPED, partial(_dropping, fetch))
-
-
 @contextmanager
-def _holding(fetch: Call) -> Iterator[Call]:
-    empty_pool()
-    results: list[object] = []
+def _sending_fresh(view: DirectView, send: Callable[[str], object]) -> Iterator[Call]:
+    view.apply_sync(keep, 0)
     try:
-        yield lambda: results.append(fetch())
+        with under_a_name(view, send) as call:
+            yield call
     finally:
-        results.clear()
+        view.apply_sync(keep, KEPT)
+
+
+def fetching(fetch: Call) -> tuple[Contestant, Contestant]:
+    """`fetch` receives here."""
+    return on_bare_stage(OURS, fetch), Contestant(OURS_FRESH, partial(_fetching_fresh, fetch))
 
 
 @contextmanager
-def _dropping(fetch: Call) -> Iterator[Call]:
-    yield fetch
+def _fetching_fresh(fetch: Call) -> Iterator[Call]:
+    keep(0)
+    try:
+        yield fetch
+    finally:
+        keep(KEPT)
 
 
 def beside(playing: Callable[[Memory], AbstractContextManager[Call]]) -> tuple[Contestant, Contestant]:
-    """Raw mpi4py, with fresh and with kept memory at the end that receives."""
-    return Contestant(RAW_FRESH, partial(playing, raw_bytes.fresh)), Contestant(RAW_KEPT, partial(playing, raw_bytes.kept))
+    """Raw mpi4py, with kept and with fresh memory at the end that receives."""
+    return Contestant(RAW_KEPT, partial(playing, raw_bytes.kept)), Contestant(RAW_FRESH, partial(playing, raw_bytes.fresh))
 
 
-def empty_pool() -> None:
-    """Give back the memory that this process keeps to receive into."""
-    limit, pool.limit = pool.limit, 0
-    pool.take(MAPPED)
+def keep(limit: int) -> None:
+    """Let this process keep so many bytes of memory to receive into, and no more than that from now on."""
     pool.limit = limit
+    pool.take(MAPPED)
 
 
 def data_of(size: int) -> Bytes:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mpikernel.bench.arrays.contestants import data_of, empty_pool, readable
+from mpikernel.bench.arrays.contestants import data_of, keep, readable
 from mpikernel.bench.measuring import LEAST, Effort
 from mpikernel.bench.processes import forget_peak, peak, pids_by_rank
 from mpikernel.bench.raw_bytes import Bytes
 from mpikernel.bench.sheet import MEBIBYTES, AtMost, Bar, Sheet, summarize
 from mpikernel.client.client import Client
 from mpikernel.client.direct import DirectView
+from mpikernel.wire.memory import KEPT
 from mpikernel.world.layout import Layout
 from mpikernel.world.roles import Role
 
@@ -30,10 +31,12 @@ def measure(client: Client, effort: Effort) -> Sheet:
     case, names = f"push {readable(size)} to one engine", _names(client)
     data = data_of(size)
     client[0].push({"data": data}, block=True)  # MPI's own memory comes with the first transfer
+    client[0].apply_sync(keep, 0)
     grown = [_push(client[0], data) for _ in range(effort.rounds * LEAST)]
     series = [summarize(case, ALL, [sum(ranks.values()) for ranks in grown])]
     series += [summarize(case, name, [ranks[rank] for ranks in grown]) for rank, name in names.items() if rank in grown[0]]
     bars: list[Bar] = [AtMost(case, ALL, SHARE * size), *(AtMost(case, names[rank], LITTLE) for rank in _bystanders(client))]
+    client[0].apply_sync(keep, KEPT)
     client[0].clear(block=True)
     return Sheet("peak memory above that before", MEBIBYTES, (), series, _notes(client), bars)
 
@@ -41,7 +44,6 @@ def measure(client: Client, effort: Effort) -> Sheet:
 def _push(view: DirectView, data: Bytes) -> Mapping[int, int]:
     """By how many bytes each rank has grown at the height of it."""
     view.clear(block=True)
-    view.apply_sync(empty_pool)
     pids = pids_by_rank()
     for pid in pids.values():
         forget_peak(pid)

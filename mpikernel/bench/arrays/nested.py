@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
 
-from mpikernel.bench.arrays.contestants import data_of, readable, under_same_name
+from mpikernel.bench.arrays.contestants import data_of, readable, under_a_name
 from mpikernel.bench.calls import nothing
 from mpikernel.bench.measuring import Call, Contestant, Effort, contest, on_bare_stage
 from mpikernel.bench.raw_bytes import Bytes
@@ -41,7 +41,7 @@ def _pushes(view: DirectView, size: int) -> tuple[Contestant, ...]:
     data = data_of(size)
 
     def pushing(value: object) -> Callable[[], AbstractContextManager[Call]]:
-        return lambda: under_same_name(view, lambda name: view.push({name: value}, block=True))
+        return lambda: under_a_name(view, lambda name: view.push({name: value}, block=True))
 
     return (
         Contestant(PLAIN, pushing(data)),

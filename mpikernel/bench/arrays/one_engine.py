@@ -7,13 +7,11 @@ from contextlib import contextmanager
 
 from mpikernel.bench import raw, raw_bytes
 from mpikernel.bench.arrays.contestants import (
-    DROPPED,
-    HELD,
     MEMORY,
-    NEW_NAMES,
+    OURS,
+    OURS_FRESH,
     RAW_FRESH,
     RAW_KEPT,
-    SAME_NAME,
     beside,
     data_of,
     fetching,
@@ -22,7 +20,7 @@ from mpikernel.bench.arrays.contestants import (
 )
 from mpikernel.bench.measuring import Call, Contestant, Effort, contest
 from mpikernel.bench.raw_bytes import Memory
-from mpikernel.bench.sheet import GIGABYTES_PER_SECOND, AtLeast, Series, Sheet
+from mpikernel.bench.sheet import GIGABYTES_PER_SECOND, AtLeast, Sheet
 from mpikernel.client.client import Client
 from mpikernel.client.direct import DirectView
 
@@ -38,36 +36,23 @@ def measure(client: Client, effort: Effort) -> Sheet:
     """Both directions, and all sizes up to the largest."""
     sheet = Sheet("one array to one engine and back", GIGABYTES_PER_SECOND, (RAW_FRESH, RAW_KEPT), [], [MEMORY])
     sizes = [size for size in SIZES if size <= effort.largest]
-    for size in sizes:
-        sheet.series += _measure(_push(size), _pushes(client[0], size), size, effort)
-        sheet.bars += _bars(_push(size), size, NEW_NAMES, SAME_NAME)
-        if size >= LARGEST:
-            sheet.bars.append(AtLeast(_push(size), SAME_NAME, SHARE_REUSED, RAW_KEPT))
-    for size in sizes:
-        sheet.series += _measure(_pull(size), _pulls(client[0], size), size, effort)
-        sheet.bars += _bars(_pull(size), size, HELD, DROPPED)
-        client[0].clear(block=True)
+    for way, contestants in (("push", _pushes), ("pull", _pulls)):
+        for size in sizes:
+            case = f"{way} {readable(size)}"
+            sheet.series += contest(case, contestants(client[0], size), effort, size)
+            sheet.bars += _bars(case, size)
+    if LARGEST in sizes:
+        sheet.bars.append(AtLeast(f"push {readable(LARGEST)}", OURS, SHARE_REUSED, RAW_KEPT))
+    client[0].clear(block=True)
     return sheet
 
 
-def _push(size: int) -> str:
-    return f"push {readable(size)}"
-
-
-def _pull(size: int) -> str:
-    return f"pull {readable(size)}"
-
-
-def _measure(case: str, contestants: tuple[Contestant, ...], size: int, effort: Effort) -> list[Series]:
-    return contest(case, contestants, effort.for_arrays(size), size)
-
-
-def _bars(case: str, size: int, ours_fresh: str, ours_reused: str) -> Iterator[AtLeast]:
+def _bars(case: str, size: int) -> Iterator[AtLeast]:
     if size >= LARGE:
-        yield AtLeast(case, ours_fresh, SHARE_LARGE, RAW_FRESH)
+        yield AtLeast(case, OURS_FRESH, SHARE_LARGE, RAW_FRESH)
     elif size >= SMALL:
-        yield AtLeast(case, ours_fresh, SHARE_SMALL, RAW_FRESH)
-        yield AtLeast(case, ours_reused, SHARE_SMALL, RAW_KEPT)
+        yield AtLeast(case, OURS_FRESH, SHARE_SMALL, RAW_FRESH)
+        yield AtLeast(case, OURS, SHARE_SMALL, RAW_KEPT)
 
 
 def _pushes(view: DirectView, size: int) -> tuple[Contestant, ...]:
