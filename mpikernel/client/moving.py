@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from typing import Any
 
+from mpikernel.arrays.hdf5 import file_of
 from mpikernel.arrays.partition import BLOCKS, check_dist, partition
+from mpikernel.client.files import save, scatter_file
 from mpikernel.client.gathering import Gathering
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.state import Call
@@ -63,12 +66,19 @@ class MovingView(View):
 
         Args:
             name: what the part is called there.
-            sequence: an array (cut along its first axis), a list, or any other finite iterable.
+            sequence: an array (cut along its first axis), a list, or any other finite iterable. An `ArrayFile`, or an open h5py
+                dataset, is not read here: each engine reads its own part from the file.
             dist: 'b' for blocks, 'r' for round-robin. The first n % q parts get one item more.
             flatten: bind the bare item where a part has just one.
             block: wait until it is there; the view's flag if None.
+
+        Raises:
+            UsageError: `sequence` cannot be cut. For a file it is the engines' error, as is an ArrayFileError: see `result`.
         """
         names = (_name(name),)
+        source = file_of(sequence)
+        if source is not None:
+            return scatter_file(self, names[0], source, dist, flatten, block)
         parts = partition(sequence, len(self), dist)
         bare = [part[0] if flatten and len(part) == 1 else part for part in parts]
         frames = [dump((part,), f"what was to be scattered as {name}") for part in bare]
@@ -97,6 +107,25 @@ class MovingView(View):
         result = AsyncResult(self._port, f"gather {name}", False, gathering.together)
         self._port.command(result, "gather", name, self._ids, lambda call, _index: gathering.ask(call))
         return self._blocked(result.launched(), block)
+
+    def save(self, name: str, path: str | PathLike[str], dataset: str | None = None, overwrite: bool = False, **options: Any) -> None:
+        """Write the parts of a name into one dataset of an HDF5 file, along the first axis in target order; waits for it.
+
+        Each engine writes its own part, one after the other. Numbers and lists count as arrays, and a bare number as one row.
+
+        Args:
+            name: what the parts are called there; may have dots.
+            path: the file. One that is there is kept and added to; it is replaced only when everything has been written.
+            dataset: its name in the file, with groups such as "run1/x" if you like; as `name` if None.
+            overwrite: replace a dataset of this name.
+            options: for h5py's create_dataset: compression, chunks, maxshape, dtype and more.
+
+        Raises:
+            UsageError: the parts do not fit together (says which engine has what), or the dataset is there or cannot be made so.
+            ArrayFileError: the file is locked or no HDF5, a folder is missing, there is no permission or no room.
+            CompositeError: these and what else went wrong, where it did on several engines.
+        """
+        save(self, _dotted(name), path, dataset, overwrite, options)
 
     def _simple(self, kind: str, label: str, make: Callable[[Call], Message]) -> AsyncResult:
         """Send every engine a message without frames."""

@@ -10,8 +10,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from os import PathLike
 from typing import Any, NoReturn, Self
 
+from mpikernel.arrays.growing import FLUSH_INTERVAL, store_rows
 from mpikernel.client.metadata import KEYS, Metadata, metadata_of
 from mpikernel.client.port import Port
 from mpikernel.client.progress import show_progress
@@ -278,6 +280,38 @@ class AsyncMapResult(AsyncResult):
     def __init__(self, port: Port, name: str, ordered: bool = True, assemble: Assemble | None = None) -> None:
         super().__init__(port, name, single=False, assemble=assemble or _chained)
         self._ordered = ordered
+
+    def to_hdf5(self, path: str | PathLike[str], name: str = "results", overwrite: bool = False, **options: Any) -> None:
+        """Write the values into a dataset of an HDF5 file as they come, in order, and let go of them; waits for all.
+
+        The dataset grows along its first axis by one row for each item. Whatever ends the script, a kill too, the file holds the
+        rows of all but the last second; the dataset's attribute `complete` tells whether they are all. Once a value has been
+        written, `get` does not have it any more.
+
+        Args:
+            path: the file. What is in it already stays.
+            name: of the dataset in it.
+            overwrite: replace a dataset of this name, as soon as the first value is there.
+            options: for h5py's create_dataset: compression, chunks, dtype and more. With dtype given, items are converted to it.
+
+        Raises:
+            UsageError: the dataset is there or cannot be made so, or an item (named by its index) is no number and no array of
+                numbers, or not of the shape and dtype of the first. The items before it are in the file.
+            ArrayFileError: the file is locked or no HDF5, a folder is missing, there is no permission or no room.
+            the exception that an engine raised; the items before it are in the file.
+        """
+        store_rows(self._taken(FLUSH_INTERVAL), path, name, overwrite, options)
+
+    def _taken(self, patience: float) -> Iterator[Sequence[Any]]:
+        """The values of each call, in order, not kept here; an empty sequence when none came for `patience` seconds."""
+        for call in self.calls:
+            while not self._wait_for(call, patience):
+                yield ()
+            self._value_when_there(call)
+            yield call.take()
+
+    def _wait_for(self, call: Call, patience: float) -> bool:
+        return self._port.wait(lambda: call.done is not None, patience)
 
     def __iter__(self) -> Iterator[Any]:
         for call in self.calls if self._ordered else self._as_they_come():

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from msgspec import Struct, field
 
 from mpikernel.client.traffic import Held, Traffic
+from mpikernel.errors import UsageError
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.failure import rebuild
 from mpikernel.wire.messages import Done
@@ -16,6 +17,7 @@ from mpikernel.wire.notebook import Notebook
 from mpikernel.wire.payload import load
 
 _NOT_LOADED = object()
+_TAKEN = object()
 #: Failures nobody asked about that are remembered.
 UNSEEN = 1000
 #: Stands for the task interface where engines go by their ids: ranks do not tell them apart in a world of one.
@@ -85,7 +87,14 @@ class Call:
         if self.value_ is _NOT_LOADED:
             self.value_ = load(self.frames, what=f"the result of {self.label} (engine {self.engine})")
             self.frames, self.held = (), None
+        if self.value_ is _TAKEN:
+            raise UsageError(f"the result of {self.label} is not kept here any more: it was written to a file")
         return self.value_
+
+    def take(self) -> Any:
+        """As `value`, for the last time: it is let go of."""
+        value, self.value_ = self.value(), _TAKEN
+        return value
 
     def exception(self) -> Exception:
         """The exception of a call that failed, rebuilt when first asked for."""

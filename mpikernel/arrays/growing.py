@@ -1,0 +1,144 @@
+"""A dataset that grows row by row as results come, and that is good up to its last flush whenever the process is killed.
+
+Memory is that of one piece of rows. Knows nothing of calls and engines; h5py is behind hdf5.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from math import prod
+from os import PathLike
+from typing import Any
+
+from mpikernel.arrays import hdf5
+from mpikernel.errors import UsageError
+
+#: Rows are written, and by default chunked, in pieces of about this many bytes: well inside of HDF5's cache of chunks.
+PIECE = 1 << 18
+#: Seconds of results that a kill may cost.
+FLUSH_INTERVAL = 1.0
+#: Kinds of numpy dtypes that are no numbers: objects, text, dates, differences of dates.
+NO_NUMBERS = "OUMm"
+
+
+def store_rows(batches: Iterable[Sequence[Any]], path: str | PathLike[str], name: str, overwrite: bool, options: Mapping[str, Any]) -> None:
+    """Write items into a dataset as they come. What came before an error is in the file.
+
+    Args:
+        batches: the items, some at a time; an empty one now and then where there is nothing lets what came be flushed.
+        path, name, overwrite, options: as `begin` in hdf5.py; what the file holds beside stays.
+
+    Raises:
+        UsageError: the dataset is there already, or cannot be made so; or an item does not fit, which is named by its index.
+        ArrayFileError: the file cannot be written.
+    """
+    target, name = hdf5.checked_target(path, name, options)
+    hdf5.look_at(target, name, overwrite)
+    dataset = GrowingDataset(target, name, overwrite, options)
+    try:
+        for batch in batches:
+            dataset.extend(batch)
+            dataset.flush_when_due()
+        dataset.complete()
+    finally:
+        dataset.close()
+
+
+class GrowingDataset:
+    """The file is touched when the first item has come, which decides about shape and dtype."""
+
+    def __init__(self, target: str, name: str, overwrite: bool, options: Mapping[str, Any]) -> None:
+        self._target = target
+        self._name = name
+        self._overwrite = overwrite
+        self._options = options
+        self._file: Any = None  # h5py's, from the first item on
+        self._buffer: Any = None  # numpy array: the rows of one piece
+        self._count = 0  # items so far, those in the buffer too
+        self._flushed = time.monotonic()
+
+    def extend(self, items: Iterable[Any]) -> None:
+        """Append items."""
+        for item in items:
+            row = self._checked(item)
+            self._buffer[self._count % len(self._buffer)] = row
+            self._count += 1
+            if self._count % len(self._buffer) == 0:
+                self._write()
+
+    def flush_when_due(self) -> None:
+        """Have what came be in the file, if the last time is long enough ago."""
+        if self._file is not None and time.monotonic() - self._flushed >= FLUSH_INTERVAL:
+            self._flush()
+
+    def complete(self) -> None:
+        """Note that all items are there."""
+        if self._file is None:
+            self._create((), self._options.get("dtype", float))
+        self._write()
+        with hdf5.told(self._target):
+            self._file[self._name].attrs.modify("complete", True)
+
+    def close(self) -> None:
+        """Write what came, and close the file."""
+        if self._file is None:
+            return
+        try:
+            self._flush()
+        finally:
+            with hdf5.told(self._target):
+                self._file.close()
+
+    def _checked(self, item: Any) -> Any:
+        """An item as an array that fits."""
+        import numpy  # here: as in hdf5.py
+
+        try:
+            row = numpy.asarray(item)
+        except ValueError as error:
+            raise UsageError(f"item {self._count} is no array of numbers: {error}") from None
+        if row.dtype.kind in NO_NUMBERS:
+            raise UsageError(f"item {self._count} is a {type(item).__name__} ({row.dtype}): items must be numbers, or arrays of numbers")
+        if self._file is None:
+            self._create(row.shape, self._options.get("dtype", row.dtype))
+        wanted = self._buffer
+        fits = numpy.can_cast(row.dtype, wanted.dtype, "same_kind") if "dtype" in self._options else row.dtype == wanted.dtype
+        if row.shape != wanted.shape[1:] or not fits:
+            expected = f"{wanted.shape[1:]} {wanted.dtype}"
+            raise UsageError(
+                f"item {self._count} does not fit: its shape and dtype are {row.shape} {row.dtype}, those before are {expected}"
+            )
+        return row
+
+    def _create(self, shape: tuple[int, ...], dtype: Any) -> None:
+        import numpy  # here: as in hdf5.py
+
+        rows = max(1, PIECE // max(1, prod(shape) * numpy.dtype(dtype).itemsize))
+        chunks = (rows, *(max(1, length) for length in shape))
+        options = {"maxshape": (None, *shape), "chunks": chunks, **self._options}
+        try:
+            hdf5.begin(self._target, self._name, self._overwrite, (0, *shape), dtype, options)
+            hdf5.finish(self._target)
+        except BaseException:
+            hdf5.discard(self._target)
+            raise
+        self._buffer = numpy.empty((rows, *shape), dtype)
+        self._file = hdf5.open_to_grow(self._target)
+        self._file[self._name].attrs["complete"] = False
+
+    def _write(self) -> None:
+        """Let the dataset grow by the rows in the buffer that it has not."""
+        with hdf5.told(self._target):
+            dataset = self._file[self._name]
+            written = len(dataset)
+            if written < self._count:
+                dataset.resize(self._count, axis=0)
+                first = written % len(self._buffer)
+                dataset[written:] = self._buffer[first : first + self._count - written]
+
+    def _flush(self) -> None:
+        self._write()
+        with hdf5.told(self._target):
+            self._file.flush()
+        self._flushed = time.monotonic()
