@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from mpikernel.arrays.array_file import ArrayFile as ArrayFile
     from mpikernel.client.balanced import LoadBalancedView as LoadBalancedView
     from mpikernel.client.client import Client as Client
     from mpikernel.client.direct import DirectView as DirectView
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mpikernel.wire.functions import Reference as Reference
 
 _HOMES = {
+    "ArrayFile": "mpikernel.arrays.array_file",
     "AsyncResult": "mpikernel.client.result",
     "Client": "mpikernel.client.client",
     "CompositeError": "mpikernel.errors",
@@ -26,7 +28,7 @@ _HOMES = {
     "Reference": "mpikernel.wire.functions",
 }
 
-__all__ = ["AsyncResult", "Client", "CompositeError", "DirectView", "LoadBalancedView", "Reference", "__version__"]
+__all__ = ["ArrayFile", "AsyncResult", "Client", "CompositeError", "DirectView", "LoadBalancedView", "Reference", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
