@@ -120,12 +120,9 @@ def _join_arrays(parts: Sequence[Any], dist: str, labels: Sequence[str]) -> Any:
     import numpy  # here: only who gathers arrays needs it, and has it
 
     masked = any(isinstance(part, numpy.ma.MaskedArray) for part in parts)
-    alike = len({part.dtype for part in parts}) == 1
+    dtype = parts[0].dtype if len({part.dtype for part in parts}) == 1 else None  # if it is not said, its order of bytes gets lost
     try:
-        if masked:
-            whole = numpy.ma.concatenate(parts)  # the other drops masks
-        else:
-            whole = numpy.concatenate(parts, dtype=parts[0].dtype if alike else None)  # said, or the order of bytes would get lost
+        whole = numpy.ma.concatenate(parts) if masked else numpy.concatenate(parts, dtype=dtype)  # which drops masks
     except (TypeError, ValueError) as error:
         raise misfit(error, parts, labels) from error
     check_dealt(parts, labels, dist)
