@@ -27,7 +27,7 @@ BY_VALUE_MARK = b"__main__"
 #: With this one, or that one, it may mean something else at home on an engine.
 HERE_MARK = HERE.encode()
 HOME_MARKS = (HERE_MARK, BY_VALUE_MARK)
-#: A pickler is used again after streams up to this length (bytes): after longer ones, to forget what it met takes longer than to make a new one.
+#: A pickler is used again after streams up to this length (bytes): after longer ones, a new one is quicker than to have it forget.
 SHORT = 1024
 
 

@@ -21,6 +21,8 @@ PLAIN = frozenset("?bBhHiIlLqQefdgFDGSU")
 BYTES_ONLY = frozenset("biufcmMSUV")
 #: Below this many bytes a copy is cheaper than any other way.
 SMALL = 512
+#: At least as long as whatever a memoryview may be cast to, and a multiple of that (bytes).
+LARGEST_ITEM = 16
 #: Forms of types that are remembered.
 FORMS = 1000
 
@@ -128,15 +130,15 @@ def reduce_view(view: memoryview) -> tuple[Any, ...]:
     """A memoryview as its bytes, format and shape.
 
     Raises:
-        TypeError: its items can only be described by numpy, which is not loaded.
+        TypeError: only numpy can describe its items, and it is not loaded.
     """
-    if not view.c_contiguous and _can_be_cast(view):
-        return make_view, (PickleBuffer(bytearray(view.tobytes())), view.format, view.shape)
-    if _can_be_cast(view):
-        return make_view, (PickleBuffer(_writable(view.cast("B"))), view.format, view.shape)
-    if "numpy" not in sys.modules:
+    castable = _can_be_cast(view)
+    if "numpy" in sys.modules and not (castable and view.c_contiguous):
+        return memoryview, (sys.modules["numpy"].asarray(view),)
+    if not castable:
         raise TypeError(f"a memoryview of format {view.format!r} and shape {view.shape} can be pickled only where numpy is imported")
-    return memoryview, (sys.modules["numpy"].asarray(view),)
+    flat = view.cast("B") if view.c_contiguous and view.nbytes else memoryview(bytearray(view.tobytes()))
+    return make_view, (PickleBuffer(_writable(flat)), view.format, view.shape)
 
 
 def _can_be_cast(view: memoryview) -> bool:
@@ -145,7 +147,7 @@ def _can_be_cast(view: memoryview) -> bool:
         memoryview(bytes(view.itemsize)).cast(view.format)  # type: ignore[call-overload]  # any text; what it refuses is the question
     except ValueError:
         return False
-    return 0 not in view.shape or view.ndim == 1
+    return view.ndim == 1 or 0 not in (view.shape or ())
 
 
 def _writable(flat: memoryview) -> Any:
@@ -158,6 +160,8 @@ def _writable(flat: memoryview) -> Any:
 
 def make_view(block: Any, form: Any, shape: tuple[int, ...]) -> memoryview:
     """What `reduce_view` took apart, over the block itself."""
+    if shape == (0,):
+        return memoryview(bytearray(LARGEST_ITEM)).cast(form)[:0]
     return memoryview(block).cast("B").cast(form, shape)
 
 
