@@ -11,6 +11,7 @@ from mpikernel.config.launch import Launch
 from mpikernel.errors import LaunchError
 from mpikernel.ledger.promise import Ledger
 from mpikernel.wire.loop import Loop, Outbox
+from mpikernel.wire.memory import pool
 from mpikernel.wire.messages import SCRIPT_ENDED, Goodbye
 from mpikernel.wire.mpi import MpiTransport
 from mpikernel.world.communicators import Communicators
@@ -46,6 +47,7 @@ class Rank:
         self.rank = comms.mail.Get_rank()
         self.roles = layout.roles(self.rank)
         self.loop = Loop(MpiTransport(comms.mail, comms.bulk, comms.control, launch.settings.bulk_threshold))
+        pool.limit = launch.settings.receive_memory
         self.signals = Signals(self.loop, layout.controller, self.settings.grace, lambda: any(inside() for inside in self.user_code))
         self.user_code: list[Callable[[], bool]] = []  # each tells whether the main thread is in the user's code
         self.in_call: Callable[[], bool] = lambda: False  # whether the calling thread is in a call of an engine of this process

@@ -8,6 +8,7 @@ from mpikernel.boot.hosting import Rank
 from mpikernel.client.here import close_port, open_port
 from mpikernel.client.port import Port
 from mpikernel.client.state import ClientState
+from mpikernel.client.traffic import Traffic
 from mpikernel.engine.staying import leave_at_once
 from mpikernel.interfaces.script.program import run_program, tell_interrupt
 from mpikernel.wire.messages import ScriptEnded
@@ -52,7 +53,8 @@ class Script:
 
 def host(rank: Rank) -> None:
     layout, loop = rank.layout, rank.loop
-    state = ClientState(rank.rank, Notebook(layout.controller), layout.task, layout.engines, tuple(rank.hosts), loop.afterwards)
+    traffic = Traffic(rank.settings.transfer_window, rank.settings.bulk_threshold)
+    state = ClientState(rank.rank, Notebook(layout.controller), layout.task, layout.engines, tuple(rank.hosts), loop.afterwards, traffic)
     open_port(Port(state, loop, rank.settings.stream, lambda: rank.in_call()))
     rank.at_goodbye.append(state.notes.send)
     script = Script(rank, state)

@@ -14,10 +14,11 @@ from mpikernel.client.items import apply_to_items
 from mpikernel.client.moving import MovingView
 from mpikernel.client.remote import ParallelFunction, RemoteFunction, decorator
 from mpikernel.client.result import AsyncMapResult, AsyncResult
+from mpikernel.client.state import Call
 from mpikernel.client.view import engine_ids, label_of
 from mpikernel.errors import UsageError
 from mpikernel.wire.failure import sendable
-from mpikernel.wire.messages import Clear, Execute, Keys
+from mpikernel.wire.messages import Clear, Execute, Keys, Message
 from mpikernel.wire.payload import Frames, dump
 
 R = TypeVar("R", bound=AsyncResult)
@@ -41,9 +42,11 @@ class DirectView(MovingView):
     def _apply(self, result: R, function: Callable[..., Any], label: str, arguments: Sequence[Frames]) -> R:
         """Submit one call for each engine, with arguments of its own."""
         pickled, port = self._port.functions.get(function, label), self._port
-        port.command(
-            result, "apply", label, self._ids, lambda call, index: port.apply_message(call, pickled, arguments[index], self.stream)
-        )
+
+        def make(call: Call, index: int) -> tuple[Message, Frames]:
+            return port.apply_message(call, pickled, arguments[index], self.stream)
+
+        port.command(result, "apply", label, self._ids, make, arguments)
         return result.launched()
 
     def map_async(self, function: Callable[..., Any], *sequences: Iterable[Any]) -> AsyncMapResult:

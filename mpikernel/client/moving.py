@@ -36,7 +36,7 @@ class MovingView(View):
 
     def _push(self, kind: str, names: tuple[str, ...], frames: Sequence[Frames], block: bool | None) -> Any:
         result = AsyncResult(self._port, kind, self._bare)
-        self._port.command(result, kind, ", ".join(names), self._ids, lambda call, index: (Push(call.id, names), frames[index]))
+        self._port.command(result, kind, ", ".join(names), self._ids, lambda call, index: (Push(call.id, names), frames[index]), frames)
         return self._blocked(result.launched(), block)
 
     def pull(self, names: str | Sequence[str], block: bool | None = None) -> Any:

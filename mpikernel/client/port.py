@@ -6,19 +6,24 @@ Made by boot on the rank that runs the script. It gives numbers to calls, sends 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mpikernel.client.pickled import Pickled, PickledFunctions
 from mpikernel.client.reactor import PLACES, REACTIONS, record_of, tick
 from mpikernel.client.state import TASKS, Call, ClientState, Collector
 from mpikernel.errors import ClosedError, NoWorldError
+from mpikernel.wire.envelope import Frame, Route
 from mpikernel.wire.loop import Loop
 from mpikernel.wire.messages import Apply, CancelCalls, CancelTasks, Message, Submit
 from mpikernel.wire.payload import Frames, size
+from mpikernel.wire.tree import tree
 
 #: How long `cancel` waits to learn what became of its request (seconds).
 CANCEL_PATIENCE = 5.0
+#: How long a call waits for room on the way before it says so (seconds).
+ROOM_PATIENCE = 30.0
 
 
 class Port:
@@ -31,6 +36,7 @@ class Port:
         self.functions = PickledFunctions()
         self._on_an_engine = on_an_engine
         self._process = os.getpid()
+        loop.transport.hungry = lambda: loop.stop is not None or state.hungry()
         loop.host(state, REACTIONS, tick, PLACES)
 
     def check_open(self) -> None:
@@ -54,21 +60,60 @@ class Port:
         kind: str,
         label: str,
         targets: Sequence[int],
-        make: Callable[[Call, int], tuple[Message, Sequence[Any]]],
+        make: Callable[[Call, int], tuple[Message, Sequence[Frame]]],
+        payloads: Sequence[Frames] = (),
     ) -> list[Call]:
-        """Give each target a command of its own, made by `make(call, index)`, and send them."""
+        """Give each target a command of its own, made by `make(call, index)`, and send them.
+
+        Args:
+            payloads: of each target, the frames of the user's that go with it; waits until there is room for them on the way.
+        """
         self.check_open()
-        state, out = self.state, self.loop.out
-        now = self.loop.clock()
+        weights = [self.state.traffic.weigh(frames) for frames in payloads]
+        if any(weights):
+            self._wait_for_room(dict(zip(targets, weights, strict=True)))
+        state, now = self.state, self.loop.clock()
         with self.loop.hold:
+            busy = {call.engine for call in state.open.values()} if any(weights) else ()
             calls = [state.new_call(kind, label, engine, now) for engine in targets]
             collector.expecting(calls)
-            for index, call in enumerate(calls):
+            mail = [(call, *make(call, index)) for index, call in enumerate(calls)]
+            routes = self._routes([(call.engine, frames) for call, _, frames in mail if call.engine not in busy]) if any(weights) else {}
+            for call, message, frames in mail:
                 call.collector = collector
-                message, frames = make(call, index)
-                out.send(state.engines[call.engine], message, frames)
+                self._send(call, state.engines[call.engine], message, frames, routes.get(call.engine))
                 state.notes.write(record_of(state, call), now)
+            for call, weight in zip(calls, weights, strict=False):
+                self._count(call, call.engine, weight)
         return calls
+
+    def _send(self, call: Call, rank: int, message: Message, frames: Sequence[Frame], route: Route | None = None) -> None:
+        """Hold: put a call's message into the outbox. Buffers are sent from the user's memory, so somebody may want to know when."""
+        departure = None
+        if len(frames) > 1 and call.collector is not None:
+            departure = call.collector.departure
+            departure.pending += 1
+        self.loop.out.send(rank, message, frames, route, departure)
+
+    def _count(self, call: Call, receiver: int, weight: int) -> None:
+        """Hold: a call's large frames are under way until it ends."""
+        call.weight = weight
+        self.state.traffic.under_way[receiver] += weight
+
+    def _routes(self, targets: Sequence[tuple[int, Sequence[Frame]]]) -> dict[int, Route]:
+        """Hold: a tree for engines that get the very same large frames and have nothing else to do; others are sent to directly."""
+        state, own = self.state, self.loop.transport.rank
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for engine, frames in targets:
+            if state.engines[engine] != own and state.traffic.weigh(frames):
+                alike.setdefault(tuple(map(id, frames)), []).append(engine)
+        routes: dict[int, Route] = {}
+        for engines in alike.values():
+            ranks = sorted({state.engines[engine] for engine in engines}, key=lambda rank: state.hosts[rank] != state.hosts[own])
+            if 1 < len(ranks) == len(engines):
+                by_rank = tree(own, ranks)
+                routes.update((engine, by_rank[state.engines[engine]]) for engine in engines)
+        return routes
 
     def apply_message(self, call: Call, function: Pickled, arguments: Frames, stream: bool) -> tuple[Message, Frames]:
         """The message of a direct call, with the function if the engine does not have it. Called under the loop's lock."""
@@ -91,16 +136,20 @@ class Port:
     ) -> list[Call]:
         """Queue one task for each of `arguments`."""
         self.check_open()
-        state, out = self.state, self.loop.out
+        state = self.state
+        weights = [state.traffic.weigh(frames) for frames in arguments]
+        if any(weights):
+            self._wait_for_room({TASKS: max(weights)})
         now = self.loop.clock()
         with self.loop.hold:
             calls = [state.new_call("task", label, -1, now, is_task=True) for _ in arguments]
             collector.expecting(calls)
-            for call, frames in zip(calls, arguments, strict=True):
+            for call, frames, weight in zip(calls, arguments, weights, strict=True):
                 call.collector = collector
                 carried = 0 if state.knows(TASKS, function.digest, size(function.frames)) else len(function.frames)
                 message = Submit(call.id, function.digest, carried, label, retries, targets, now, stream)
-                out.send(state.task, message, [*function.frames, *frames] if carried else frames)
+                self._send(call, state.task, message, [*function.frames, *frames] if carried else frames)
+                self._count(call, TASKS, weight)
         return calls
 
     # waiting and cancelling --------------------------------------------------------------------------------------------
@@ -109,6 +158,25 @@ class Port:
         """Have what was submitted leave now."""
         self.loop.nudge()
 
+    def _wait_for_room(self, weights: Mapping[int, int]) -> None:
+        """Wait until so much may go to each receiver; says so if it takes long."""
+        has_room = self.state.traffic.has_room
+
+        def room() -> bool:
+            return all(has_room(receiver, weight) for receiver, weight in weights.items())
+
+        if room() or self.wait(room, ROOM_PATIENCE):
+            return
+        full = [receiver for receiver, weight in weights.items() if not has_room(receiver, weight)]
+        warnings.warn(f"waiting for room: {self._congestion(full[0])}", RuntimeWarning, stacklevel=2)
+        self.wait(room)
+
+    def _congestion(self, receiver: int) -> str:
+        under_way = self.state.traffic.under_way[receiver]
+        first = next(call for call in self.state.open.values() if (TASKS if call.is_task else call.engine) == receiver)
+        who = "tasks that have not ended" if receiver == TASKS else f"engine {receiver}"
+        return f"{under_way} bytes are on their way to {who}; the oldest call there is {first.kind} {first.label}"
+
     def wait(self, condition: Callable[[], Any], timeout: float | None = None) -> bool:
         """Wait until a condition holds; False if it did not in time.
 
@@ -116,8 +184,12 @@ class Port:
             ClosedError: the world ends before it could.
         """
         self._check_process()
-        loop = self.loop
-        held = loop.wait(lambda: condition() or loop.stop is not None, timeout)
+        loop, traffic = self.loop, self.state.traffic
+        traffic.waiting += 1
+        try:
+            held = loop.wait(lambda: condition() or loop.stop is not None, timeout)
+        finally:
+            traffic.waiting -= 1
         if held and not condition():
             assert loop.stop is not None
             raise ClosedError(f"the world is ending ({loop.stop.reason}); this call will not be finished")

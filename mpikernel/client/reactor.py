@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from mpikernel.client.state import Call, ClientState
+from mpikernel.client.state import TASKS, Call, ClientState
 from mpikernel.ledger.records import Record
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import Cancelled, Described, Done, Message, Output
@@ -20,6 +20,8 @@ def on_done(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> No
     if call is None:  # ended before: a task that was run twice
         return
     call.done, call.frames, call.received = done, arrival.frames, now
+    if call.weight:
+        state.traffic.under_way[TASKS if call.is_task else call.engine] -= call.weight
     if done.engine >= 0:
         call.engine = done.engine
     if not call.is_task:
@@ -27,6 +29,8 @@ def on_done(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> No
     gathering = state.gathers.pop(call.id, None)
     if gathering is not None:
         gathering.ended(call)
+    else:
+        call.held = state.traffic.hold(call.frames)
     collector, call.collector = call.collector, None  # they know each other: large results must not wait for the garbage collector
     if collector is not None:
         collector.arrived(call)

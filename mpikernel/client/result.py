@@ -19,6 +19,7 @@ from mpikernel.client.port import Port
 from mpikernel.client.progress import show_progress
 from mpikernel.client.state import Call
 from mpikernel.errors import CompositeError, MpikernelError, RemoteError, TaskAborted
+from mpikernel.wire.envelope import Departure
 from mpikernel.wire.failure import text_of
 
 Assemble = Callable[[list[Any]], Any]
@@ -42,6 +43,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         self._name = name  # what was called, for errors
         self._single = single
         self._assemble = assemble or list
+        self.departure = Departure(0)  # of the buffers that go with its calls
         self._left = 0  # calls that have not ended
         self._value: list[Any] = []  # the assembled value, once it was asked for
         self._begun = time.time()
@@ -63,6 +65,21 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         self._left -= 1
         if self._left == 0:
             self._port.loop.afterwards(self._settle)
+
+    def awaited(self) -> bool:
+        """Whether anybody will be told when it is done: whoever waits by the means of futures does not wait here."""
+        return bool(self._waiters or self._done_callbacks)  # the first is what concurrent.futures.wait uses
+
+    @property
+    def sent(self) -> bool:
+        """Whether the arrays that went with its calls have left their memory, so that they may be changed."""
+        if self.departure.pending:
+            self._port.nudge()
+        return not self.departure.pending
+
+    def wait_for_send(self, timeout: float | None = None) -> bool:
+        """Wait until `sent`; whether it is, after at most `timeout` seconds (None or negative: no limit)."""
+        return self._port.wait(lambda: not self.departure.pending, seconds(timeout))
 
     def _settle(self) -> None:
         """All calls have ended: become done, which runs the callbacks. Outside the lock."""

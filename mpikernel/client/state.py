@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from mpikernel.client.traffic import Held, Traffic
 from mpikernel.errors import UsageError
-from mpikernel.wire.envelope import Frame
+from mpikernel.wire.envelope import Departure, Frame
 from mpikernel.wire.failure import rebuild
 from mpikernel.wire.messages import Done
 from mpikernel.wire.mirror import Sent
@@ -26,6 +26,8 @@ TASKS = -1
 
 class Collector(Protocol):
     """Who waits for calls: an AsyncResult."""
+
+    departure: Departure  # of the buffers that go with its calls
 
     def expecting(self, calls: Sequence[Call]) -> None:
         """These calls are about to be sent; told under the loop's lock."""

@@ -42,6 +42,14 @@ class Settings(Struct, frozen=True):
         int,
         Meta(ge=1, le=2**30, description="bytes from which a buffer is sent by itself, from the memory in which it lives"),
     ] = 65536
+    transfer_window: Annotated[
+        int,
+        Meta(ge=1, le=2**50, description="bytes of large buffers under way to an engine, or untaken in results, from which senders wait"),
+    ] = 256 * 2**20
+    receive_memory: Annotated[
+        int,
+        Meta(ge=0, le=2**50, description="bytes of memory that a rank keeps to receive into again; the kernel may have it back at any time"),
+    ] = 512 * 2**20
     commit_interval: Annotated[
         float,
         Meta(ge=0.001, le=60, description="seconds after which the ledger commits what it has; a crash costs no more than that"),

@@ -18,6 +18,7 @@ from typing import Any
 
 from mpikernel.client.port import Port
 from mpikernel.client.state import ClientState
+from mpikernel.client.traffic import Traffic
 from mpikernel.controller import reactor as controller
 from mpikernel.controller.state import ControllerState
 from mpikernel.engine import reactor as engine
@@ -63,7 +64,7 @@ class LoopbackWorld:
         self.hosts = tuple(f"host{rank}" for rank in range(self.layout.size))
         self.task = TaskState(Notebook(0), [Seat(rank, self.hosts[rank]) for rank in self.layout.engines])
         self.engines = [EngineState(number, rank, self.hosts[rank]) for number, rank in enumerate(self.layout.engines)]
-        client = ClientState(1, Notebook(0), 2, self.layout.engines, self.hosts, self.loops[1].afterwards)
+        client = ClientState(1, Notebook(0), 2, self.layout.engines, self.hosts, self.loops[1].afterwards, Traffic(1 << 28, 1 << 16))
         self.port = Port(client, self.loops[1], stream=False)
         self.client = client
         self._perform = perform

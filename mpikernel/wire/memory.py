@@ -29,6 +29,8 @@ KEPT = 1 << 29
 ASKED = 1 << 26
 #: How long an answer to that holds, less what has been taken since (seconds).
 FRESH = 1.0
+#: Where in its first page a piece begins: where numpy's own large arrays do, since a copy whose ends lie alike is half as fast again.
+OFFSET = 16
 #: Areas come in sizes that leave at most an eighth of their addresses unused (never touched, so no memory), to fit more often.
 STEPS = 8
 
@@ -67,11 +69,11 @@ class Pool:
 
         def back(_: object) -> None:  # comes in any thread at any moment, also while the lock is held: it must not wait for it
             self._leases.pop(number, None)
-            if length <= self.limit:
+            if length <= self.limit and not sys.is_finalizing():
                 self._returned.append((length, area))
                 self._tidy()
 
-        lease = (ctypes.c_ubyte * size).from_buffer(area)
+        lease = (ctypes.c_ubyte * size).from_buffer(area, OFFSET)
         self._leases[number] = weakref.ref(lease, back)
         return PickleBuffer(lease).raw()
 
@@ -141,7 +143,7 @@ def _mapped(size: int, length: int) -> mmap.mmap:
     if size >= ASKED:
         room.promise(size)
     try:
-        area = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        area = mmap.mmap(-1, length + mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except (OSError, ValueError, OverflowError) as error:
         raise SerializeError(f"no memory for a buffer of {size} bytes on this rank: {error}") from error
     with suppress(OSError):  # a kernel without huge pages: only slower

@@ -10,6 +10,7 @@ import pytest
 
 from mpikernel.client.reactor import REACTIONS, record_of, show, tick
 from mpikernel.client.state import TASKS, Call, ClientState
+from mpikernel.client.traffic import Traffic
 from mpikernel.ledger.records import ERROR, OK, Record
 from mpikernel.testing.clock import ManualClock
 from mpikernel.testing.outbox import RecordingOutbox
@@ -40,7 +41,7 @@ class Bench:
         self.clock = ManualClock()
         self.out = RecordingOutbox()
         self.later: list[Callable[[], None]] = []
-        self.state = ClientState(CLIENT, Notebook(CONTROLLER), TASK, ENGINES, tuple("abcde"), self.later.append)
+        self.state = ClientState(CLIENT, Notebook(CONTROLLER), TASK, ENGINES, tuple("abcde"), self.later.append, Traffic(1 << 28, 1 << 16))
         self.collector = Collecting()
 
     def call(self, engine: int, is_task: bool = False) -> Call:

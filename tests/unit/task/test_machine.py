@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from mpikernel.client import reactor as client_reactor
 from mpikernel.client.state import TASKS, ClientState
+from mpikernel.client.traffic import Traffic
 from mpikernel.engine import reactor as engine_reactor
 from mpikernel.engine.runner import report
 from mpikernel.engine.state import EngineState, Job
@@ -47,7 +48,7 @@ class TaskMachine(RuleBasedStateMachine):
         self.engines = [EngineState(number, rank, f"host{rank}") for number, rank in enumerate(ENGINES)]
         for state in self.engines:
             state.functions[TASK, True] = Kept(MEMORY)
-        self.client = ClientState(CLIENT, Notebook(0), TASK, ENGINES, (), lambda action: None)
+        self.client = ClientState(CLIENT, Notebook(0), TASK, ENGINES, (), lambda action: None, Traffic(1 << 28, 1 << 16))
         self.client.sent[TASKS] = Sent(MEMORY)
         self.submitted: dict[int, Submit] = {}
         self.runs: dict[int, list[bool]] = defaultdict(list)  # of each task, how each of its runs ended
