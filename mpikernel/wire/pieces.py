@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from pickle import UnpicklingError
 from typing import NamedTuple
 
 from mpikernel.wire.envelope import Frame
@@ -56,10 +57,16 @@ def _join_small(written: Sequence[Frame]) -> list[Frame]:
 
 
 def take_out(frames: Sequence[Frame]) -> Stream:
-    """The stream that frames begin with, whether or not it has a head."""
+    """The stream that frames begin with, whether or not it has a head.
+
+    Raises:
+        UnpicklingError: they begin with something else.
+    """
     head = frames[0]
     if head[0] == PICKLE:
         return Stream(False, frames[:1], frames[1:])
+    if len(head) != _HEAD.size:
+        raise UnpicklingError(f"no pickle begins with {bytes(head[:1])!r}")
     at_home, count = _HEAD.unpack(head)
     return Stream(at_home, frames[1 : 1 + count], frames[1 + count :])
 
