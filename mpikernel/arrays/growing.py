@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from math import prod
 from os import PathLike
 from typing import Any
 
 from mpikernel.arrays import hdf5
+from mpikernel.arrays.disk import Disk
 from mpikernel.errors import UsageError
 
 #: Rows are written, and by default chunked, in pieces of about this many bytes: well inside of HDF5's cache of chunks.
@@ -53,7 +55,9 @@ class GrowingDataset:
         self._name = name
         self._overwrite = overwrite
         self._options = options
-        self._file: Any = None  # h5py's, from the first item on
+        self._opened = ExitStack()  # the file, from the first item on
+        self._file: Any = None  # h5py's
+        self._disk: Disk  # under it
         self._buffer: Any = None  # numpy array: the rows of one piece
         self._count = 0  # items so far, those in the buffer too
         self._flushed = time.monotonic()
@@ -82,13 +86,9 @@ class GrowingDataset:
 
     def close(self) -> None:
         """Write what came, and close the file."""
-        if self._file is None:
-            return
-        try:
-            self._flush()
-        finally:
-            with hdf5.told(self._target):
-                self._file.close()
+        with self._opened:
+            if self._file is not None:
+                self._flush()
 
     def _checked(self, item: Any) -> Any:
         """An item as an array that fits."""
@@ -124,7 +124,8 @@ class GrowingDataset:
             hdf5.discard(self._target)
             raise
         self._buffer = numpy.empty((rows, *shape), dtype)
-        self._file = hdf5.open_to_grow(self._target)
+        self._file, self._disk = self._opened.enter_context(hdf5.writable(self._target))
+        hdf5.check_survives(self._file, self._target)
         self._file[self._name].attrs["complete"] = False
 
     def _write(self) -> None:
@@ -136,9 +137,11 @@ class GrowingDataset:
                 dataset.resize(self._count, axis=0)
                 first = written % len(self._buffer)
                 dataset[written:] = self._buffer[first : first + self._count - written]
+            self._disk.check()
 
     def _flush(self) -> None:
         self._write()
         with hdf5.told(self._target):
             self._file.flush()
+            self._disk.check()
         self._flushed = time.monotonic()

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from mpikernel.arrays.array_file import ArrayFile
+from mpikernel.arrays.disk import Disk
 from mpikernel.arrays.partition import ROUND_ROBIN, bounds
 from mpikernel.errors import ArrayFileError, UsageError
 
@@ -37,19 +38,25 @@ FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 # opening ----------------------------------------------------------------------------------------------------------------
 
 
-def open_file(path: str, mode: str) -> Any:
-    """An h5py.File. New ones are of the oldest format: those of the newest refuse to be opened after who wrote them was killed."""
+@contextmanager
+def opened(path: str) -> Iterator[Any]:
+    """An h5py.File that is open for reading. What goes wrong with it, inside the block too, is an ArrayFileError."""
     import h5py  # here, as everywhere in this file: see its head
 
-    with told(path):
-        return h5py.File(path, mode, libver="earliest")
+    with told(path), h5py.File(path, "r") as file:
+        yield file
 
 
 @contextmanager
-def opened(path: str, mode: str) -> Iterator[Any]:
-    """An open h5py.File, closed in the end. What goes wrong with it, inside the block too, is an ArrayFileError."""
-    with told(path), open_file(path, mode) as file:
-        yield file
+def writable(path: str, new: bool = False) -> Iterator[tuple[Any, Disk]]:
+    """An h5py.File to write to, and what it is on. It is whole when the block has been left without an error.
+
+    New ones are of the oldest format: those of the newest refuse to be opened after who wrote them was killed.
+    """
+    import h5py  # here: see the file's head
+
+    with told(path), Disk(path, new) as disk, h5py.File(disk, "w" if new else "r+", libver="earliest") as file:
+        yield file, disk
 
 
 @contextmanager
@@ -149,7 +156,7 @@ def read_part(source: ArrayFile, index: int, parts: int, dist: str) -> Any:
     """Part `index` of `parts` of a dataset, as `partition` cuts arrays: a fresh array, into which HDF5 reads without another copy."""
     import numpy  # here: see the file's head
 
-    with opened(source.place, "r") as file:
+    with opened(source.place) as file:
         dataset = find_dataset(file, source.name)
         length = len(dataset)
         rows = slice(index, length, parts) if dist == ROUND_ROBIN else slice(*bounds(length, parts)[index])
@@ -204,17 +211,10 @@ def partial_of(target: str) -> str:
     return f"{target}.partial"
 
 
-def open_to_grow(target: str) -> Any:
-    """An h5py.File for a dataset that grows while the file is in its place.
-
-    Raises:
-        UsageError: a kill would make the file unreadable.
-    """
-    file = open_file(target, "r+")
+def check_survives(file: Any, target: str) -> None:
+    """Refuse a file that could not be opened any more if its writer was killed."""
     if file.id.get_create_plist().get_version()[0] >= MARKED:
-        file.close()
         raise UsageError(f"{target} is of HDF5's newest format, which cannot be opened any more after a kill: take a file of its own")
-    return file
 
 
 def begin(target: str, name: str, overwrite: bool, shape: Sequence[int], dtype: Any, options: Mapping[str, Any]) -> None:
@@ -229,7 +229,7 @@ def begin(target: str, name: str, overwrite: bool, shape: Sequence[int], dtype: 
     with told(partial):
         if kept:
             shutil.copy(target, partial)
-        with opened(partial, "r+" if kept else "w") as file:
+        with writable(partial, new=not kept) as (file, _):
             if name in file:
                 del file[name]
             make_dataset(file, name, target, {"shape": tuple(shape), "dtype": dtype, **options})
@@ -245,7 +245,7 @@ def look_at(target: str, name: str, overwrite: bool) -> bool:
         if not os.path.isdir(os.path.dirname(target)):
             raise ArrayFileError(f"there is no folder {os.path.dirname(target)} for {os.path.basename(target)}")
         return False
-    with opened(target, "r") as file:
+    with opened(target) as file:
         if name in file and not overwrite:
             raise UsageError(f"{target} has {name!r} already: choose another name, or overwrite=True")
         if not os.access(target, os.W_OK):
@@ -266,9 +266,8 @@ def write_part(space: dict[str, Any], variable: str, partial: str, name: str, st
     part = _array(space, variable)
     if not len(part):
         return
-    with opened(partial, "r+") as file:
+    with writable(partial) as (file, _):
         file[name][start : start + len(part)] = part
-        file.flush()
 
 
 def finish(target: str) -> None:
