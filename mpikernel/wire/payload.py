@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mpikernel.errors import SerializeError
-from mpikernel.wire.envelope import Frame
+from mpikernel.wire.envelope import Frame, Missing
 from mpikernel.wire.functions import HERE, HomeUnpickler, explain
 from mpikernel.wire.pieces import PICKLE, PiecesFile, mentions, stream_frames, take_out
 from mpikernel.wire.reducing import reducers
@@ -115,11 +115,11 @@ class Desk:
 _desks: list[Desk] = []
 
 
-def load(frames: Sequence[Frame | str], home: dict[str, Any] | None = None, what: str = "payload") -> Any:
+def load(frames: Sequence[Frame], home: dict[str, Any] | None = None, what: str = "payload") -> Any:
     """Rebuild the object; arrays use the frames' memory, bytes are copied out of it.
 
     Args:
-        frames: as `dump` made them, wherever they have been since. One that could not be received is a text that says why.
+        frames: as `dump` made them, wherever they have been since. One that there was no memory for is `Missing`.
         home: the engine's namespace, on which the script's functions are to work.
 
     Raises:
@@ -139,7 +139,7 @@ def load(frames: Sequence[Frame | str], home: dict[str, Any] | None = None, what
         raise explain(error, f"{what} cannot be rebuilt here") from error
 
 
-def load_function(frames: Sequence[Frame | str], home: dict[str, Any], what: str) -> tuple[Any, dict[str, Any]]:
+def load_function(frames: Sequence[Frame], home: dict[str, Any], what: str) -> tuple[Any, dict[str, Any]]:
     """Rebuild a function on an engine, and what it captured, to be established again before each call."""
     there = _all_there(frames, f"the function {what}")
     try:
@@ -155,11 +155,11 @@ def size(frames: Sequence[Frame]) -> int:
     return sum(map(len, frames))
 
 
-def _all_there(frames: Sequence[Frame | str], what: str) -> Sequence[Frame]:
+def _all_there(frames: Sequence[Frame], what: str) -> Sequence[Frame]:
     for frame in frames:
-        if type(frame) is str:
-            raise SerializeError(f"{what} could not be received: {frame}")
-    return frames  # type: ignore[return-value]  # just seen
+        if type(frame) is Missing:
+            raise SerializeError(f"{what} could not be received: {frame.decode()}")
+    return frames
 
 
 def _short(obj: Any) -> str:

@@ -5,8 +5,11 @@ Results of good tasks go from the engine straight to the client; this interface 
 
 from __future__ import annotations
 
+from mpikernel.errors import SerializeError
 from mpikernel.interfaces.task.state import AHEAD, Failure, Seat, Task, TaskState
 from mpikernel.ledger.records import Record
+from mpikernel.wire.envelope import Missing
+from mpikernel.wire.failure import describe, one_line
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, Failed, Released, Submit, Withdraw, Withdrawn
 from mpikernel.wire.mirror import Kept
@@ -21,6 +24,10 @@ def on_submit(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> No
     sent = frames[: message.carried]
     function = kept.put(message.function, sent, size(sent)) if sent else kept.get(message.function)
     task = Task(message, arrival.sender, function, frames[message.carried :])
+    lost = next((frame for frame in frames if isinstance(frame, Missing)), None)
+    if lost is not None:
+        _refuse(state, out, task, lost, now)
+        return
     state.line_up(task)
     _note(state, task, now, "submitted")
     _assign(state, out)
@@ -122,6 +129,13 @@ def _end_failed(state: TaskState, out: Outbox, task: Task, failure: Failure, now
     task.engine, task.attempt = done.engine, failure.attempt
     _note(state, task, now, "error", done.started, done.completed, done.error)
     out.send(task.client, done, failure.frames)
+
+
+def _refuse(state: TaskState, out: Outbox, task: Task, lost: Missing, now: float) -> None:
+    """There was no memory here for what came with a task."""
+    error = SerializeError(f"what goes with {task.submit.label} could not be queued by the task interface: {lost.decode()}")
+    done = Done(task.submit.task, -1, "error", 0.0, now, "", "", one_line(error))
+    _end_failed(state, out, task, Failure(done, describe(error, "in the task interface:"), 1), now)
 
 
 def _abort(state: TaskState, out: Outbox, task: Task, now: float) -> None:

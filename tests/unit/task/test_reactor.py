@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from mpikernel.errors import OurProtocolError
+from mpikernel.errors import OurProtocolError, SerializeError
 from mpikernel.interfaces.task import reactor
 from mpikernel.interfaces.task.reactor import REACTIONS, least_loaded, tick
 from mpikernel.interfaces.task.state import AHEAD, Seat, TaskState
 from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED, Record
 from mpikernel.testing.clock import ManualClock
 from mpikernel.testing.outbox import RecordingOutbox
-from mpikernel.wire.envelope import Parcel
+from mpikernel.wire.envelope import Missing, Parcel
+from mpikernel.wire.failure import rebuild
 from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, Failed, Message, Note, Released, Submit, Withdraw, Withdrawn
 from mpikernel.wire.notebook import GATHER, Notebook
 from mpikernel.wire.transport import Arrival
@@ -235,3 +236,18 @@ def test_a_next_try_that_its_engine_gives_back_ends_with_its_error() -> None:
     record = bench.recorded()[0]
     assert (record.status, record.error, record.attempt, record.engine) == (ERROR, "ValueError: no", 1, 0)
     bench.out.assert_silent()
+
+
+def test_a_task_whose_arguments_found_no_memory_ends_with_an_error() -> None:
+    bench = Bench()
+    message = Submit(7, b"f", 1, "f", 3, (), 5.0, False)
+    bench.react(CLIENT, message, [b"code", b"pickle", Missing(b"no memory for a buffer of 5 bytes")])
+    [(done, frames, *_)] = bench.out.take(CLIENT)
+    assert isinstance(done, Done)
+    assert (done.call, done.engine, done.status) == (7, -1, "error")
+    with pytest.raises(SerializeError, match="no memory for a buffer of 5 bytes"):
+        raise rebuild(frames, -1)
+    assert bench.recorded()[7].status == ERROR
+    bench.out.assert_silent()
+    bench.submit(8, carried=0)
+    assert bench.given(FIRST) == [8]
