@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mpikernel.client.client import Client as Client
     from mpikernel.client.direct import DirectView as DirectView
     from mpikernel.client.result import AsyncResult as AsyncResult
+    from mpikernel.client.serialized import Serialized as Serialized
+    from mpikernel.client.serialized import serialize as serialize
     from mpikernel.errors import CompositeError as CompositeError
     from mpikernel.wire.functions import Reference as Reference
 
@@ -26,9 +28,14 @@ _HOMES = {
     "DirectView": "mpikernel.client.direct",
     "LoadBalancedView": "mpikernel.client.balanced",
     "Reference": "mpikernel.wire.functions",
+    "Serialized": "mpikernel.client.serialized",
+    "serialize": "mpikernel.client.serialized",
 }
 
-__all__ = ["ArrayFile", "AsyncResult", "Client", "CompositeError", "DirectView", "LoadBalancedView", "Reference", "__version__"]
+__all__ = [
+    "ArrayFile", "AsyncResult", "Client", "CompositeError", "DirectView", "LoadBalancedView", "Reference", "Serialized", "__version__",
+    "serialize",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

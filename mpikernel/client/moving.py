@@ -12,6 +12,7 @@ from mpikernel.arrays.partition import BLOCKS, check_dist, partition
 from mpikernel.client.files import save, scatter_file
 from mpikernel.client.gathering import Gathering
 from mpikernel.client.result import AsyncResult
+from mpikernel.client.serialized import Pulling, Serialized, frames_of
 from mpikernel.client.state import Call
 from mpikernel.client.view import View
 from mpikernel.errors import UsageError
@@ -45,6 +46,27 @@ class MovingView(View):
         asked = tuple(_dotted(name) for name in ([names] if isinstance(names, str) else names))
         result = self._simple("pull", ", ".join(asked), lambda call: Pull(call.id, asked, single))
         return self._blocked(result, block)
+
+    def push_serialized(self, values: Mapping[str, Serialized], block: bool | None = None) -> Any:
+        """Bind names to values that were serialized before, without pickling them again.
+
+        Args:
+            values: what `serialize` made or `pull_serialized` brought, by name.
+            block: wait until they are there; the view's flag if None.
+
+        Raises:
+            UsageError: something is not Serialized.
+        """
+        names = tuple(map(_name, values))
+        return self._push("push", names, [frames_of(values)] * len(self), block)
+
+    def pull_serialized(self, names: str | Sequence[str], block: bool | None = None) -> Any:
+        """As `pull`, but the values stay as they came, to be passed on with `push_serialized` or opened with their `load`."""
+        asked = tuple(_dotted(name) for name in ([names] if isinstance(names, str) else names))
+        pulling = Pulling(asked, self._ids, isinstance(names, str), self._bare)
+        result = AsyncResult(self._port, f"pull {', '.join(asked)}", pulling.one, pulling.in_order)
+        self._port.command(result, "pull", ", ".join(asked), pulling.targets, pulling.ask)
+        return self._blocked(result.launched(), block)
 
     def get(self, name: str) -> Any:
         """The value of a name; waits for it."""

@@ -56,8 +56,8 @@ class Call:
     """One command on one engine, or one task, from its submission to its value."""
 
     __slots__ = (
-        "collector", "done", "engine", "error", "frames", "held", "id", "is_task", "kind", "label", "received", "submitted", "value_",
-        "weight",
+        "collector", "done", "engine", "error", "frames", "held", "id", "is_task", "kind", "label", "open_with", "received", "submitted",
+        "value_", "weight",
     )  # fmt: skip
 
     def __init__(self, number: int, kind: str, label: str, engine: int, submitted: float, is_task: bool = False) -> None:
@@ -74,6 +74,7 @@ class Call:
         self.weight = 0  # bytes in the large frames that were sent with it
         self.held: Held | None = None  # large frames of the result, until it is rebuilt
         self.error: Exception | None = None
+        self.open_with: Callable[..., Any] = load  # what makes a value of the frames
         self.value_: Any = _NOT_LOADED
 
     @property
@@ -87,7 +88,7 @@ class Call:
     def value(self) -> Any:
         """The result of a call that ended well, rebuilt when first asked for."""
         if self.value_ is _NOT_LOADED:
-            self.value_ = load(self.frames, what=f"the result of {self.label} (engine {self.engine})")
+            self.value_ = self.open_with(self.frames, what=f"the result of {self.label} (engine {self.engine})")
             self.frames, self.held = (), None
         if self.value_ is _TAKEN:
             raise UsageError(f"the result of {self.label} is not kept here any more: it was written to a file")

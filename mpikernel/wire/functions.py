@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import builtins
 import pickle
+from collections.abc import Sequence
 from functools import lru_cache, update_wrapper
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
 from mpikernel.errors import SerializeError
+from mpikernel.wire.envelope import Frame
+from mpikernel.wire.pieces import PiecesFile, take_out
 
 HERE = __name__
 #: Under this key an engine's namespace keeps what the functions it received have captured.
@@ -42,6 +45,11 @@ class Reference:
 def look_up(name: str) -> Any:
     """Stands in a pickle for a Reference; only an engine, which has a namespace, can answer it."""
     return Reference(name)
+
+
+def open_payload(*frames: Frame) -> Any:
+    """Stands in a pickle for a payload that was made before: what is in it, rebuilt."""
+    return unpickler(frames, None).load()
 
 
 class KeptThere:
@@ -94,7 +102,7 @@ def new_namespace(name: str = "__main__") -> dict[str, Any]:
 
 
 #: What an engine does in its own way, with its namespace: methods of the same names.
-AT_HOME = frozenset({"make_function", "fill_function", "make_cached", "fill_cached", "look_up"})
+AT_HOME = frozenset({"make_function", "fill_function", "make_cached", "fill_cached", "look_up", "open_payload"})
 
 
 class HomeUnpickler(pickle.Unpickler):
@@ -126,11 +134,27 @@ class HomeUnpickler(pickle.Unpickler):
         fill_cached(cached, state)
         self.captured.update(state["captured"])
 
+    def _open_payload(self, *frames: Frame) -> Any:
+        inner = unpickler(frames, self._home)
+        value = inner.load()
+        if isinstance(inner, HomeUnpickler):
+            self.captured.update(inner.captured)
+        return value
+
     def _look_up(self, name: str) -> Any:
         try:
             return eval(name, self._home)
         except Exception as error:
             raise NameError(f"Reference({name!r}) cannot be resolved on this engine: {type(error).__name__}: {error}") from None
+
+
+def unpickler(frames: Sequence[Frame], home: dict[str, Any] | None) -> pickle.Unpickler:
+    """What rebuilds the object of a payload, at home in a namespace if it is given one and it matters."""
+    stream = take_out(frames)
+    file = PiecesFile(stream.pieces)
+    if home is not None and stream.at_home:
+        return HomeUnpickler(file, stream.buffers, home)
+    return pickle.Unpickler(file, buffers=stream.buffers)
 
 
 def explain(error: BaseException, what: str) -> SerializeError:

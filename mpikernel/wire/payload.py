@@ -13,7 +13,7 @@ from typing import Any
 
 from mpikernel.errors import SerializeError
 from mpikernel.wire.envelope import Frame, Missing
-from mpikernel.wire.functions import HERE, HomeUnpickler, explain
+from mpikernel.wire.functions import HERE, HomeUnpickler, explain, unpickler
 from mpikernel.wire.pieces import PICKLE, PiecesFile, mentions, stream_frames, take_out
 from mpikernel.wire.reducing import reducers
 
@@ -125,27 +125,23 @@ def load(frames: Sequence[Frame], home: dict[str, Any] | None = None, what: str 
     Raises:
         SerializeError: naming `what` and the reason, as when a module, or memory, is missing here.
     """
-    there = _all_there(frames, what)
+    there = all_there(frames, what)
     try:
         first = there[0]
         if first[0] == PICKLE:
             return pickle.loads(first, buffers=there[1:])
-        stream = take_out(there)
-        file = PiecesFile(stream.pieces)
-        if home is not None and stream.at_home:
-            return HomeUnpickler(file, stream.buffers, home).load()
-        return pickle.Unpickler(file, buffers=stream.buffers).load()
+        return unpickler(there, home).load()
     except Exception as error:
         raise explain(error, f"{what} cannot be rebuilt here") from error
 
 
 def load_function(frames: Sequence[Frame], home: dict[str, Any], what: str) -> tuple[Any, dict[str, Any]]:
     """Rebuild a function on an engine, and what it captured, to be established again before each call."""
-    there = _all_there(frames, f"the function {what}")
+    there = all_there(frames, f"the function {what}")
     try:
         stream = take_out(there)
-        unpickler = HomeUnpickler(PiecesFile(stream.pieces), stream.buffers, home)
-        return unpickler.load(), unpickler.captured
+        at_home = HomeUnpickler(PiecesFile(stream.pieces), stream.buffers, home)
+        return at_home.load(), at_home.captured
     except Exception as error:
         raise explain(error, f"the function {what} cannot be found or rebuilt on the engine") from error
 
@@ -155,7 +151,12 @@ def size(frames: Sequence[Frame]) -> int:
     return sum(map(len, frames))
 
 
-def _all_there(frames: Sequence[Frame], what: str) -> Sequence[Frame]:
+def all_there(frames: Sequence[Frame], what: str) -> Sequence[Frame]:
+    """The frames, if every one of them could be received.
+
+    Raises:
+        SerializeError: naming `what` and the reason.
+    """
     for frame in frames:
         if type(frame) is Missing:
             raise SerializeError(f"{what} could not be received: {frame.decode()}")
@@ -170,4 +171,4 @@ def _short(obj: Any) -> str:
     return f"{type(obj).__name__} {text if len(text) <= 80 else text[:77] + '...'}"
 
 
-__all__ = ["Frame", "Frames", "SerializeError", "dump", "load", "load_function", "size"]
+__all__ = ["Frame", "Frames", "SerializeError", "all_there", "dump", "load", "load_function", "size"]

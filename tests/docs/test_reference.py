@@ -13,7 +13,7 @@ from mpikernel.engine import _NAMES as ENGINE_NAMES
 from tests.harness.environments import ROOT
 
 REFERENCE = (ROOT / "docs" / "reference.rst").read_text(encoding="utf-8")
-DIRECTIVE = re.compile(r"^( *)\.\. (?:py:)?(auto)?(class|exception|method|property|attribute|data):: ([\w.]+)", re.MULTILINE)
+DIRECTIVE = re.compile(r"^( *)\.\. (?:py:)?(auto)?(class|exception|function|method|property|attribute|data):: ([\w.]+)", re.MULTILINE)
 
 #: Public for other parts of the package, and of no use to scripts.
 FOR_THE_PACKAGE = {
