@@ -10,6 +10,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import mpi4py
 import msgspec
@@ -27,6 +28,11 @@ def run(*measures: Callable[[Client, Effort], Sheet]) -> None:
     with Client() as client:
         place = describe(client)
         _print(Report(place, [measure(client, effort) for measure in measures]))
+
+
+def folder() -> Path:
+    """Where a bench may put files, which go with the world."""
+    return Path(sys.argv[-1])
 
 
 def describe(client: Client) -> Place:

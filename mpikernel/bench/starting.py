@@ -49,13 +49,18 @@ class Starter:
         self._environ = environ
 
     def world(self, ranks: int, program: tuple[str, ...]) -> Ended:
-        """Run a program as the script of a world, whose ledger lies where users have theirs: in a folder in the working directory."""
+        """Run a program as the script of a world, whose ledger lies where users have theirs: in a folder in the working directory.
+
+        The program gets that folder as its last argument, and may have files of its own there. It is gone afterwards.
+        """
         try:
             folder = tempfile.TemporaryDirectory(prefix=".mpikernel-bench-", dir=os.getcwd())
         except OSError as error:
             raise LaunchError(f"no folder for a ledger can be made in {os.getcwd()}: {error.strerror}; go where you may write") from None
         with folder as path:
-            return self.plain(ranks, ("-m", "mpikernel", f"--cluster-dir={path}", "--comm-world=world", "--log-level=warning", *program))
+            return self.plain(
+                ranks, ("-m", "mpikernel", f"--cluster-dir={path}", "--comm-world=world", "--log-level=warning", *program, path)
+            )
 
     def plain(self, ranks: int, program: tuple[str, ...]) -> Ended:
         """Run `python *program` on so many ranks.
