@@ -13,6 +13,16 @@ from types import TracebackType
 from typing import Self
 
 
+def lock(descriptor: int, kind: int) -> None:
+    """Lock a file as HDF5 does, where its file system has locks. BlockingIOError if it is locked by somebody else, of this process too."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # no locks
+        pass
+
+
 class Disk:
     """A file as h5py wants one, locked as HDF5 locks: nobody else may write to it or read it meanwhile.
 
@@ -25,12 +35,10 @@ class Disk:
         self._position = 0
         self._error: OSError | None = None  # the first one
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self._descriptor, fcntl.LOCK_EX)
         except BlockingIOError:
             os.close(self._descriptor)
             raise
-        except OSError:  # a file system that has no locks
-            pass
         if new:
             os.ftruncate(self._descriptor, 0)
 

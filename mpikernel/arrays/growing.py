@@ -1,6 +1,11 @@
 """A dataset that grows row by row as results come, and that is good up to its last flush whenever the process is killed.
 
-Memory is that of one piece of rows. Knows nothing of calls and engines; h5py is behind hdf5.py.
+It is written in pieces, each the rows of one chunk, and memory is that of one piece. A flush in between writes a piece that is
+not full. Where chunks are compressed, HDF5 moves such a chunk when it is written again, and gives its old place to the next, while the
+file still points there. So a piece that was flushed early is flushed again as soon as it is full; and where a row is spread
+over several chunks, which would take each other's places, only full pieces are flushed.
+
+Knows nothing of calls and engines; h5py is behind hdf5.py.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ from mpikernel.arrays import hdf5
 from mpikernel.arrays.disk import Disk
 from mpikernel.errors import UsageError
 
-#: Rows are written, and by default chunked, in pieces of about this many bytes: well inside of HDF5's cache of chunks.
+#: Bytes in a piece unless the user says how chunks are to be: well inside of HDF5's cache of chunks.
 PIECE = 1 << 18
 #: Seconds of results that a kill may cost.
 FLUSH_INTERVAL = 1.0
@@ -60,7 +65,9 @@ class GrowingDataset:
         self._disk: Disk  # under it
         self._buffer: Any = None  # numpy array: the rows of one piece
         self._count = 0  # items so far, those in the buffer too
-        self._flushed = time.monotonic()
+        self._flushed = 0  # of them, those that a kill cannot cost
+        self._flushed_at = time.monotonic()
+        self._moving = False  # whether rows are spread over chunks that move
 
     def extend(self, items: Iterable[Any]) -> None:
         """Append items."""
@@ -70,10 +77,14 @@ class GrowingDataset:
             self._count += 1
             if self._count % len(self._buffer) == 0:
                 self._write()
+                if self._flushed > self._count - len(self._buffer):
+                    self._flush()
 
     def flush_when_due(self) -> None:
         """Have what came be in the file, if the last time is long enough ago."""
-        if self._file is not None and time.monotonic() - self._flushed >= FLUSH_INTERVAL:
+        if self._file is not None and time.monotonic() - self._flushed_at >= FLUSH_INTERVAL:
+            if not self._moving:
+                self._write()
             self._flush()
 
     def complete(self) -> None:
@@ -88,7 +99,7 @@ class GrowingDataset:
         """Write what came, and close the file."""
         with self._opened:
             if self._file is not None:
-                self._flush()
+                self._write()
 
     def _checked(self, item: Any) -> Any:
         """An item as an array that fits."""
@@ -123,10 +134,12 @@ class GrowingDataset:
         except BaseException:
             hdf5.discard(self._target)
             raise
-        self._buffer = numpy.empty((rows, *shape), dtype)
         self._file, self._disk = self._opened.enter_context(hdf5.writable(self._target))
         hdf5.check_survives(self._file, self._target)
-        self._file[self._name].attrs["complete"] = False
+        dataset = self._file[self._name]
+        dataset.attrs["complete"] = False
+        self._moving = hdf5.is_filtered(dataset) and prod(dataset.chunks[1:]) < prod(shape)
+        self._buffer = numpy.empty((dataset.chunks[0], *shape), dtype)
 
     def _write(self) -> None:
         """Let the dataset grow by the rows in the buffer that it has not."""
@@ -140,8 +153,7 @@ class GrowingDataset:
             self._disk.check()
 
     def _flush(self) -> None:
-        self._write()
         with hdf5.told(self._target):
             self._file.flush()
             self._disk.check()
-        self._flushed = time.monotonic()
+            self._flushed, self._flushed_at = len(self._file[self._name]), time.monotonic()

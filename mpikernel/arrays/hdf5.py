@@ -10,6 +10,7 @@ a file that was there.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import sys
@@ -18,7 +19,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from mpikernel.arrays.array_file import ArrayFile
-from mpikernel.arrays.disk import Disk
+from mpikernel.arrays.disk import Disk, lock
 from mpikernel.arrays.partition import ROUND_ROBIN, bounds
 from mpikernel.errors import ArrayFileError, UsageError
 
@@ -217,6 +218,11 @@ def check_survives(file: Any, target: str) -> None:
         raise UsageError(f"{target} is of HDF5's newest format, which cannot be opened any more after a kill: take a file of its own")
 
 
+def is_filtered(dataset: Any) -> bool:
+    """Whether its chunks are compressed or otherwise not of one size."""
+    return bool(dataset.id.get_create_plist().get_nfilters())
+
+
 def begin(target: str, name: str, overwrite: bool, shape: Sequence[int], dtype: Any, options: Mapping[str, Any]) -> None:
     """Begin the file that is to take the place of `target`: what that holds, and a new dataset, still empty.
 
@@ -245,6 +251,8 @@ def look_at(target: str, name: str, overwrite: bool) -> bool:
         if not os.path.isdir(os.path.dirname(target)):
             raise ArrayFileError(f"there is no folder {os.path.dirname(target)} for {os.path.basename(target)}")
         return False
+    with told(target), open(target, "rb") as raw:
+        lock(raw.fileno(), fcntl.LOCK_SH)  # HDF5 does not heed the locks of its own process, as in a world of one
     with opened(target) as file:
         if name in file and not overwrite:
             raise UsageError(f"{target} has {name!r} already: choose another name, or overwrite=True")
