@@ -57,8 +57,8 @@ class MovingView(View):
         Raises:
             UsageError: something is not Serialized.
         """
-        names = tuple(map(_name, values))
-        return self._push("push", names, [frames_of(values)] * len(self), block)
+        frames = frames_of(values)
+        return self._push("push", tuple(map(_name, values)), [frames] * len(self), block)
 
     def pull_serialized(self, names: str | Sequence[str], block: bool | None = None) -> Any:
         """As `pull`, but the values stay as they came, to be passed on with `push_serialized` or opened with their `load`."""

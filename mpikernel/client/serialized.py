@@ -83,6 +83,8 @@ def frames_of(values: Mapping[str, Serialized]) -> Frames:
     Raises:
         UsageError: something is not Serialized.
     """
+    if not isinstance(values, Mapping):
+        raise UsageError(f"push_serialized takes a dict of names and Serialized values, not {type(values).__name__}")
     for name, value in values.items():
         if not isinstance(value, Serialized):
             raise UsageError(
