@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate, chain, pairwise
 from typing import Any, Protocol
 
@@ -120,9 +121,11 @@ def _join_arrays(parts: Sequence[Any], dist: str, labels: Sequence[str]) -> Any:
     import numpy  # here: only who gathers arrays needs it, and has it
 
     masked = any(isinstance(part, numpy.ma.MaskedArray) for part in parts)
-    dtype = parts[0].dtype if len({part.dtype for part in parts}) == 1 else None  # if it is not said, its order of bytes gets lost
+    dtype = parts[0].dtype if len({part.dtype for part in parts}) == 1 else None
+    # The plain one drops masks, and the order of bytes if no type is said.
+    concatenate: Any = numpy.ma.concatenate if masked else partial(numpy.concatenate, dtype=dtype)
     try:
-        whole = numpy.ma.concatenate(parts) if masked else numpy.concatenate(parts, dtype=dtype)  # which drops masks
+        whole = concatenate(parts)
     except (TypeError, ValueError) as error:
         raise misfit(error, parts, labels) from error
     check_dealt(parts, labels, dist)

@@ -13,6 +13,7 @@ from mpikernel.client.files import save, scatter_file
 from mpikernel.client.gathering import Gathering
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.serialized import Pulling, Serialized, frames_of
+from mpikernel.client.sharing import SharedPush
 from mpikernel.client.state import Call
 from mpikernel.client.view import View
 from mpikernel.errors import UsageError
@@ -23,12 +24,32 @@ from mpikernel.wire.payload import Frames, dump
 class MovingView(View):
     """A view that addresses each engine by itself, as far as it moves data."""
 
-    def push(self, values: Mapping[str, Any], block: bool | None = None) -> Any:
-        """Bind names to values on every engine."""
+    def push(self, values: Mapping[str, Any], block: bool | None = None, share: bool = False) -> Any:
+        """Bind names to values on every engine.
+
+        With `share` the engines of a host have one copy of what is large in the values (arrays from 64 KiB on, see
+        ``bulk_threshold``), in shared memory, instead of one each. Arrays arrive read-only: who wants to change one copies it. The
+        memory is free again when the last engine has let go of all that came with this push, or has died; within a second, since
+        the next push of the same size would want it. It pays for large arrays that many engines read, such as a model or a table.
+        A client on the same host writes the copy itself; to other hosts it is sent once.
+
+        Args:
+            values: by name.
+            block: wait until they are there; the view's flag if None.
+            share: one read-only copy for each host.
+
+        Raises:
+            UsageError: a name that cannot be one.
+            SerializeError: a value cannot be pickled, or there is no room for it in /dev/shm; says how much there is.
+        """
         if not isinstance(values, Mapping):
             raise UsageError(f"push takes a dict of names and values, not {type(values).__name__}")
         names = tuple(_name(name) for name in values)
         frames = dump(tuple(values.values()), f"what was to be pushed as {', '.join(names)}")
+        if share:
+            shared = SharedPush(self._port, names, frames, self._ids)
+            if shared.worth_it:
+                return self._blocked(shared.launch(AsyncResult(self._port, "push", self._bare), self._ids, ", ".join(names)), block)
         return self._push("push", names, [frames] * len(self), block)
 
     def update(self, values: Mapping[str, Any]) -> Any:

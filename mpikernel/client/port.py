@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from mpikernel.client.areas import Areas, tidy
 from mpikernel.client.pickled import Pickled, PickledFunctions
 from mpikernel.client.reactor import PLACES, REACTIONS, record_of, tick
 from mpikernel.client.state import TASKS, Call, ClientState, Collector
@@ -34,10 +35,12 @@ class Port:
         self.loop = loop
         self.stream = stream  # whether engines' output is shown unless a view says otherwise
         self.functions = PickledFunctions()
+        self.areas = Areas()
         self._on_an_engine = on_an_engine
         self._process = os.getpid()
         loop.transport.hungry = lambda: loop.stop is not None or state.hungry()
         loop.host(state, REACTIONS, tick, PLACES)
+        loop.host(self.areas, {}, tidy)
 
     def check_open(self) -> None:
         """Refuse new calls where they could only fail or hang."""

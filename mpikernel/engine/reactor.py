@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mpikernel.engine import sharing
 from mpikernel.engine.state import EngineState, Function, Job
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import (
@@ -16,6 +17,7 @@ from mpikernel.wire.messages import (
     Keys,
     Pull,
     Push,
+    PushShared,
     Withdraw,
     Withdrawn,
 )
@@ -63,7 +65,11 @@ def on_withdraw(state: EngineState, out: Outbox, arrival: Arrival, now: float) -
 def _drop(state: EngineState, calls: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Take calls out of the queue; (those that were in it, the others: begun, ended)."""
     wanted = set(calls)
-    dropped = tuple(job.command.call for job in state.queue if job.command.call in wanted)
+    out_of_queue = [job for job in state.queue if job.command.call in wanted]
+    for job in out_of_queue:
+        if isinstance(job.command, PushShared):
+            state.sharing.drop(job.command.call)
+    dropped = tuple(job.command.call for job in out_of_queue)
     gone = set(dropped)
     if dropped:
         remaining = [job for job in state.queue if job.command.call not in gone]
@@ -78,4 +84,6 @@ REACTIONS = {
     Give: on_give,
     CancelCalls: on_cancel_calls,
     Withdraw: on_withdraw,
+    **sharing.REACTIONS,
 }
+PLACES = sharing.PLACES

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from mpikernel.arrays.gathering import describe as describe_part
@@ -18,10 +19,11 @@ from mpikernel.engine.output import Output
 from mpikernel.engine.state import EngineState, Job, Promise
 from mpikernel.engine.staying import end_child
 from mpikernel.errors import OurProtocolError, SerializeError
+from mpikernel.wire.envelope import Frame
 from mpikernel.wire.failure import describe, one_line
 from mpikernel.wire.functions import KeptThere, establish
 from mpikernel.wire.loop import Loop, Outbox
-from mpikernel.wire.messages import Apply, Clear, Described, Done, Execute, Failed, Gather, Keys, Pull, Push, Released
+from mpikernel.wire.messages import Apply, Clear, Described, Done, Execute, Failed, Gather, Keys, Pull, Push, PushShared, Released
 from mpikernel.wire.messages import Output as OutputMessage
 from mpikernel.wire.payload import Frames, dump, load, load_function
 
@@ -119,7 +121,9 @@ class Runner:
             case Execute():
                 return space.execute(command.code, command.filename)
             case Push():
-                return space.push(command.names, load(job.frames, space.space, f"what was pushed as {', '.join(command.names)}"))
+                return self._push(command.names, job.frames)
+            case PushShared():
+                return self._push(command.names, self.state.sharing.take(command, job.frames))
             case Pull():
                 values = [space.pull(name) for name in command.names]
                 return values[0] if command.single else values
@@ -141,6 +145,9 @@ class Runner:
             establish(space, captured)
         args, kwargs = load(job.frames, space, f"the arguments of {command.label}")
         return call(*args, **kwargs)
+
+    def _push(self, names: Sequence[str], frames: Sequence[Frame]) -> None:
+        self.namespace.push(names, load(frames, self.namespace.space, f"what was pushed as {', '.join(names)}"))
 
     def _gather(self, job: Job, command: Gather) -> Any:
         """A value, or the description of a large array; when the job comes again, with its promise, the array itself."""

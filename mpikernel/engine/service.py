@@ -6,14 +6,14 @@ there whoever waits for a result runs the calls (`serve_pending`), one thread at
 
 from __future__ import annotations
 
-from mpikernel.engine.reactor import REACTIONS
+from mpikernel.engine.reactor import PLACES, REACTIONS
 from mpikernel.engine.runner import Runner
 from mpikernel.wire.loop import Loop, Outbox
 
 
 def host_engine(loop: Loop, runner: Runner) -> None:
     """Give the engine its place in the loop."""
-    loop.host(runner.state, REACTIONS, lambda _state, out, _now: _tick(runner, out))
+    loop.host(runner.state, REACTIONS, lambda _state, out, _now: _tick(runner, out), PLACES)
 
 
 def _tick(runner: Runner, out: Outbox) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from mpikernel.arrays.shared_memory import Area
+from mpikernel.errors import SerializeError
 from mpikernel.wire.envelope import Frame
-from mpikernel.wire.messages import Apply, Clear, Execute, Gather, Give, Keys, Pull, Push
+from mpikernel.wire.messages import Apply, Clear, Execute, Gather, Give, Keys, Pull, Push, PushShared
 from mpikernel.wire.mirror import Kept
 
-Command = Apply | Execute | Push | Pull | Keys | Clear | Gather
+Command = Apply | Execute | Push | PushShared | Pull | Keys | Clear | Gather
 
 
 class Function(Struct, eq=False):
@@ -48,12 +50,38 @@ class Job(Struct, eq=False):
         return isinstance(self.command, Apply) and self.command.attempt > 0
 
 
+class Sharing(Struct, eq=False):
+    """What an engine has of memory that its host shares."""
+
+    found: dict[int, Sequence[Frame] | SerializeError] = field(default_factory=dict)  # frames that wait for their push, by call
+    made: dict[int, Area] = field(default_factory=dict)  # where it leads, by its own call
+    unwanted: set[int] = field(default_factory=set)  # calls that were dropped before their frames were found
+
+    def drop(self, call: int) -> None:
+        """A push is not to be: let go of its frames, now or when they are found."""
+        if self.found.pop(call, None) is None:
+            self.unwanted.add(call)
+
+    def take(self, command: PushShared, came: Sequence[Frame]) -> list[Frame]:
+        """All frames of a push: those that came with it, and those that are shared.
+
+        Raises:
+            SerializeError: they could not be shared.
+        """
+        found = self.found.pop(command.call)
+        if isinstance(found, SerializeError):
+            raise found
+        shared, along = iter(found), iter(came)
+        return [next(shared if size else along) for size in command.sizes]
+
+
 class EngineState(Struct, eq=False):
     id: int
     rank: int
     host: str
     queue: deque[Job] = field(default_factory=deque)  # have not begun
     running: Job | None = None
+    sharing: Sharing = field(default_factory=Sharing)
     promised: dict[int, Job] = field(default_factory=dict)  # gathers that have been described, by call
     functions: dict[tuple[int, bool], Kept[Function]] = field(default_factory=dict)  # by the rank that sent them, and whether for tasks
 
@@ -61,6 +89,8 @@ class EngineState(Struct, eq=False):
     def due(self) -> Job | None:
         """What is to run next: what was promised comes before all that may change it, and looking at a name changes nothing."""
         first = self.queue[0] if self.queue else None
+        if first is not None and isinstance(first.command, PushShared) and first.command.call not in self.sharing.found:
+            first = None
         if not self.promised:
             return first
         promised = list(self.promised.values())

@@ -195,6 +195,42 @@ class Withdraw(Message, frozen=True, array_like=True, tag=33):
     client: int
 
 
+# client -> engine, engine -> engine of the same host: pushes to shared memory ---------------------------------------------------
+
+
+class PushShared(Message, frozen=True, array_like=True, tag=35):
+    """As Push, with frames in shared memory, of which `SharedArea` tells for this call; the push waits for that.
+
+    `sizes` are the lengths of the frames that are there, 0 for each that comes along. An engine that `leads` gets all frames: it puts
+    them where the engines of its host can share them, and tells its `fellows` (ranks), to each of which one of `calls` was sent.
+    """
+
+    call: int
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+    leads: bool
+    fellows: tuple[int, ...]
+    calls: tuple[int, ...]
+
+
+class SharedArea(Message, frozen=True, array_like=True, tag=36):
+    """Where the shared frames of a call are: see `arrays.shared_memory.Place`. Or what went wrong, if `error` says anything."""
+
+    call: int
+    sizes: tuple[int, ...]
+    pid: int
+    descriptor: int
+    device: int
+    inode: int
+    error: str
+
+
+class Unshare(Message, frozen=True, array_like=True, tag=37):
+    """client -> engine that leads: everybody has what was shared with this call."""
+
+    call: int
+
+
 # client, task interface -> controller ----------------------------------------------------------------------------------------
 
 
@@ -242,7 +278,9 @@ class Leave(Message, frozen=True, array_like=True, tag=53):
 
 #: Which role reacts to what; None is for the loop of every rank itself.
 RECEIVERS: dict[type[Message], Role | None] = {
-    **dict.fromkeys((Apply, Execute, Push, Pull, Keys, Clear, CancelCalls, Withdraw, Gather, Give), Role.ENGINE),
+    **dict.fromkeys(
+        (Apply, Execute, Push, Pull, Keys, Clear, CancelCalls, Withdraw, Gather, Give, PushShared, SharedArea, Unshare), Role.ENGINE
+    ),
     **dict.fromkeys((Done, Output, Cancelled, Described), Role.SCRIPT),
     **dict.fromkeys((Submit, CancelTasks, Released, Failed, Withdrawn), Role.TASK),
     **dict.fromkeys((Note, ScriptEnded, Signalled, Goodbye), Role.CONTROLLER),
@@ -255,5 +293,5 @@ URGENT = frozenset({Signalled, Stop})
 AnyMessage = (
     Apply | Execute | Push | Pull | Keys | Clear | CancelCalls | Done | Output | Cancelled | Submit | CancelTasks
     | Released | Failed | Withdrawn | Withdraw | Note | ScriptEnded | Signalled | Stop | Goodbye | Leave
-    | Gather | Give | Described
+    | Gather | Give | Described | PushShared | SharedArea | Unshare
 )  # fmt: skip
