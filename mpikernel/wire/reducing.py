@@ -40,15 +40,11 @@ def reducers() -> dict[type, Reducer]:
 
 
 def _learn() -> None:
-    """Enter the types of what has been imported; what another thread is still importing comes later."""
+    """Enter the types of what has been imported. Those of a module that is just being imported may be entered after the next import."""
     _seen[0] = len(sys.modules)
     for module, types in _OF_MODULES.items():
-        for name, reducer in types.items() if module in sys.modules else ():
-            cls = getattr(sys.modules[module], name, None)
-            if cls is None:
-                _seen[0] = 0
-            else:
-                _table[cls] = reducer
+        there = vars(sys.modules[module]) if module in sys.modules else {}
+        _table.update((there[name], reducer) for name, reducer in types.items() if name in there)
 
 
 # numpy's arrays ---------------------------------------------------------------------------------------------------------

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpikernel.errors import SerializeError
-from mpikernel.wire.envelope import Frame
-from mpikernel.wire.payload import IN_BAND, dump, load, size
+from mpikernel.wire.envelope import Frame, Missing
+from mpikernel.wire.functions import new_namespace
+from mpikernel.wire.payload import IN_BAND, SHORT, dump, load, load_function, size
 
 BIG = 1000  # items; enough for a frame of its own
 
@@ -214,3 +217,80 @@ def test_long_values_are_shown_short() -> None:
 def test_what_cannot_be_rebuilt_is_named(frames: list[Frame]) -> None:
     with pytest.raises(SerializeError, match="the result of f cannot be rebuilt here: "):
         load(frames, what="the result of f")
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_frame_that_there_was_no_memory_for_says_so(index: int) -> None:
+    frames: list[Frame] = travel(dump([grid()]))
+    frames[index] = Missing(b"no memory for a buffer of 8000 bytes on this rank (7 of 9)")
+    reason = r"could not be received: no memory for a buffer of 8000 bytes on this rank \(7 of 9\)"
+    with pytest.raises(SerializeError, match=f"the arguments of f {reason}"):
+        load(frames, what="the arguments of f")
+    with pytest.raises(SerializeError, match=f"the function f {reason}"):
+        load_function(frames, new_namespace(), "f")
+
+
+class TooMuch:
+    """Asks for more memory than there is, when it is pickled or when it is rebuilt."""
+
+    def __init__(self, here: bool) -> None:
+        self.here = here
+
+    def __reduce__(self) -> Any:
+        if self.here:
+            raise MemoryError
+        return bytearray, (1 << 62,)
+
+
+def test_memory_that_is_short_is_an_error_that_names_the_thing() -> None:
+    with pytest.raises(SerializeError, match=r"the result of f cannot be pickled \(list .*: MemoryError: not enough memory on this rank"):
+        dump([TooMuch(here=True)], "the result of f")
+    with pytest.raises(SerializeError, match="the result of f cannot be rebuilt here: MemoryError: not enough memory on this rank"):
+        load(dump([TooMuch(here=False)]), what="the result of f")
+
+
+# picklers are used again ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_payload_does_not_depend_on_those_before_it() -> None:
+    sent = {"name": "value", "array": numpy.arange(3)}
+    frames = dump(sent)
+    with pytest.raises(SerializeError):
+        dump([sent, numpy.zeros(BIG), threading.Lock()])
+    dump([sent, "x" * SHORT])
+    dump([numpy.zeros(BIG)])
+    assert dump(sent) == frames
+
+
+class Within:
+    """Makes a payload while it is pickled itself."""
+
+    def __reduce__(self) -> Any:
+        return list, ([size(dump(["name", numpy.zeros(BIG)]))],)
+
+
+def test_a_payload_may_be_made_while_another_is() -> None:
+    name = "".join(["na", "me"])
+    with pytest.raises(SerializeError):
+        dump([Within(), threading.Lock()])
+    assert there([name, Within.__name__, name]) == ["name", "Within", "name"]
+
+
+def test_what_was_sent_is_let_go_of() -> None:
+    class Kept(list[int]):
+        pass
+
+    kept = Kept()
+    gone = weakref.ref(kept)
+    dump(("x", [kept.append]))
+    del kept
+    gc.collect()
+    assert gone() is None
+
+
+def test_threads_make_payloads_at_the_same_time() -> None:
+    def make(number: int) -> bool:
+        return all(there([number, step, numpy.full(BIG, number)])[0] == number for step in range(100))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(make, range(8)))
