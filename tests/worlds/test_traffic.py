@@ -10,7 +10,7 @@ from tests.worlds.asserting import SCRIPTS, assert_checked
 
 @pytest.mark.parametrize("n", [1, 2, 4, 7])
 def test_traffic(world: World, n: int) -> None:
-    assert_checked(world(n, f"--transfer-window={8 << 20}", SCRIPTS / "traffic.py", limit=120))
+    assert_checked(world(n, f"--transfer-window={1 << 20}", SCRIPTS / "traffic.py", limit=120))
 
 
 def test_an_array_of_more_than_2_gib(world: World) -> None:
@@ -19,13 +19,10 @@ def test_an_array_of_more_than_2_gib(world: World) -> None:
         from mpikernel import Client, Reference
 
         engine = Client()[0]
-        array = np.arange(5 << 26, dtype=np.int64)  # 2.5 GiB
+        array = np.arange((1 << 28) + 512, dtype=np.int64)  # 2 GiB and a page
         engine.push({"x": array}, block=True)
-        total = engine.apply_sync(np.sum, Reference("x"))
-        assert total == array.sum(), total
-        del array
-        back = engine["x"]
-        assert back.nbytes == 5 << 29 and back[-1] == (5 << 26) - 1 and back.sum() == total
+        assert engine.apply_sync(np.array_equal, Reference("x[-600:]"), array[-600:])
+        assert engine.apply_sync(np.array_equal, Reference("x[::5000]"), array[::5000])
         print("whole")
     """
     assert "whole" in world.script(4, script, limit=120).stdout
@@ -45,7 +42,9 @@ def test_a_thousand_transfers_leave_nothing_behind(world: World) -> None:
             gc.collect()
             with open("/proc/self/status") as file:
                 fields = dict(line.split(":", 1) for line in file)
-            return len(os.listdir("/proc/self/fd")), int(fields["VmRSS"].split()[0]) >> 10, len(os.listdir("/dev/shm"))
+            with open("/proc/self/maps") as file:
+                shared = sum("/dev/shm/" in line for line in file)
+            return len(os.listdir("/proc/self/fd")), int(fields["VmRSS"].split()[0]) >> 10, shared
 
         def transfers(count):
             array = np.ones(100_000)  # 800 kB
@@ -77,7 +76,7 @@ def test_a_rank_that_is_killed_in_the_middle_of_a_transfer(world: World, rank: i
         from mpikernel import Client
 
         view = Client()[:]
-        array = np.ones(64 << 20)
+        array = np.ones(8 << 20)
         view.push({"x": array}, block=True)
         print("ready", flush=True)
         while True:
