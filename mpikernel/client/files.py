@@ -33,7 +33,8 @@ def save(view: View, variable: str, path: str | os.PathLike[str], name: str | No
     """Have the engines write their parts into one dataset, one after the other: HDF5 has one writer at a time."""
     target, name = hdf5.checked_target(path, variable if name is None else name, options)
     label, (first, *_) = f"{variable} to {target}", view._ids
-    parts = _call(view, "save", label, hdf5.measure, view._ids, [(SPACE, variable)] * len(view)).get()
+    measured = _call(view, "save", label, hdf5.measure, view._ids, [(SPACE, variable)] * len(view), view._bare).get()
+    parts = [measured] if view._bare else measured
     shape, dtype = fitted(parts, view._ids, variable)
     ends = list(accumulate(rows for (rows, *_), _ in parts))
     try:

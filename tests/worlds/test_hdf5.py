@@ -1,0 +1,50 @@
+"""Arrays in HDF5 files, in real worlds: engines read and write them, results become one, and a kill leaves what was there."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+
+import h5py
+import pytest
+
+from tests.harness.waiting import wait_until
+from tests.harness.world import World
+from tests.worlds.asserting import SCRIPTS, assert_checked
+
+
+@pytest.mark.parametrize("n", [1, 2, 6])
+def test_files(world: World, n: int) -> None:
+    assert_checked(world(n, SCRIPTS / "hdf5_files.py"))
+
+
+@pytest.mark.parametrize("n", [6])
+def test_a_kill_leaves_the_results_that_came(world: World, n: int) -> None:
+    path = world.cwd / "results.h5"
+    with world.start(n, SCRIPTS / "hdf5_until_killed.py") as running:
+        assert wait_until(lambda: rows_of(path, locking=False) == 300, 30)
+        running.rank(1).send_signal(signal.SIGKILL)
+        running.wait(limit=10)
+    assert rows_of(path) == 300
+    with h5py.File(path) as file:
+        assert file["results"][:].tolist() == [number / 2 for number in range(300)]
+        assert not file["results"].attrs["complete"]
+
+
+def rows_of(path: Path, locking: bool = True) -> int:
+    """How many rows there are by now."""
+    try:
+        with h5py.File(path, locking=locking) as file:
+            return len(file["results"])
+    except (OSError, KeyError):
+        if locking:
+            raise
+        return 0  # nothing yet, or just being written
+
+
+def test_the_scripts_memory_stays_as_it_is(world: World) -> None:
+    finished = world(6, SCRIPTS / "hdf5_memory.py")
+    grown = dict(re.findall(r"^(files|results) (\d+)$", finished.stdout, re.MULTILINE))
+    assert int(grown["files"]) < 8  # MiB; through it 192 would have gone twice
+    assert int(grown["results"]) < 96
