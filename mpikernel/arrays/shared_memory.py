@@ -48,6 +48,7 @@ class Area:
         try:
             self._check_room()
             self._file = os.open(FOLDER, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            os.ftruncate(self._file, size)  # takes no room yet
         except OSError as error:
             raise SerializeError(f"{FOLDER} of this host cannot hold {size} bytes to share: {error.strerror}") from error
 

@@ -53,11 +53,6 @@ class SharedPush:
         """Whether there is anything to share."""
         return any(self._sizes)
 
-    @property
-    def payloads(self) -> list[Frames]:
-        """What goes to each target by message."""
-        return [self._frames if self._leads(index) else self._along for index in range(len(self._hosts))]
-
     def _leads(self, index: int) -> bool:
         host = self._hosts[index]
         return host != self._here and self._hosts.index(host) == index
@@ -68,7 +63,8 @@ class SharedPush:
         def make(call: Call, index: int) -> tuple[Message, Sequence[Frame]]:
             return self._message(result.calls, index)
 
-        self._port.command(result, "push", label, engines, make, self.payloads)
+        weighed = [self._frames] * len(engines)  # what is shared is under way too, until it is taken
+        self._port.command(result, "push", label, engines, make, weighed)
         result.add_done_callback(lambda _: self._release(result.calls))
         return result.launched()
 
