@@ -43,7 +43,7 @@ def _learn() -> None:
     """Enter the types of what has been imported. Those of a module that is just being imported may be entered after the next import."""
     _seen[0] = len(sys.modules)
     for module, types in _OF_MODULES.items():
-        there = vars(sys.modules[module]) if module in sys.modules else {}
+        there = getattr(sys.modules.get(module), "__dict__", {})
         _table.update((there[name], reducer) for name, reducer in types.items() if name in there)
 
 
