@@ -72,7 +72,7 @@ def take_out(frames: Sequence[Frame]) -> Stream:
 
 
 class PiecesFile:
-    """Pieces as a file for an unpickler, which reads whole pickle frames and large objects with one call each."""
+    """Pieces as a file for an unpickler, which reads whole pickle frames and large values with one call each."""
 
     def __init__(self, pieces: Iterable[Frame]) -> None:
         self._pieces = iter(pieces)
