@@ -2,7 +2,8 @@
 
 HDF5 keeps what it could not write, tries again when the file is closed, and in the end crashes the process: a full disk would
 cost the world. So h5py writes through this object. After the first error it writes nothing more, which leaves the file
-as it was then, and lets HDF5 believe that all is well until the file is closed and the error is raised.
+as it was then, and lets HDF5 believe that all is well until the file is closed and the error is raised. An exception that a
+signal raises in the middle of a write waits too, while writing goes on.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Disk:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if new else 0), 0o666)
         self._position = 0
         self._error: OSError | None = None  # the first one
+        self._interrupt: BaseException | None = None  # what a signal has raised
         try:
             lock(self._descriptor, fcntl.LOCK_EX)
         except BlockingIOError:
@@ -43,9 +45,10 @@ class Disk:
             os.ftruncate(self._descriptor, 0)
 
     def check(self) -> None:
-        """Raise the error that HDF5 was not told, if there is one."""
-        if self._error is not None:
-            raise self._error
+        """Raise what HDF5 was not told, if there is anything."""
+        untold = self._error or self._interrupt
+        if untold is not None:
+            raise untold
 
     def __enter__(self) -> Self:
         return self
@@ -77,13 +80,15 @@ class Disk:
 
     def write(self, data: memoryview) -> int:
         rest = memoryview(data).cast("B")
-        try:
-            while rest and self._error is None:
+        while rest and self._error is None:
+            try:
                 count = os.pwrite(self._descriptor, rest, self._position)  # at most 2 GiB at a time
                 self._position += count
                 rest = rest[count:]
-        except OSError as error:
-            self._error = error
+            except OSError as error:
+                self._error = error
+            except BaseException as interrupt:
+                self._interrupt = interrupt
         return len(data)
 
     def truncate(self, size: int) -> None:

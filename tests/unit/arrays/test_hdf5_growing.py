@@ -171,3 +171,21 @@ def test_a_kill_leaves_a_beginning(tmp_path: Path, options: dict[str, Any]) -> N
     count, complete = is_beginning(tmp_path / "a.h5")
     assert 490 <= count <= 500
     assert not complete
+
+
+def test_an_interrupt_in_the_middle_of_a_write_keeps_what_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = os.pwrite, []
+
+    def pwrite(descriptor: int, data: Any, offset: int) -> int:
+        calls.append(offset)
+        if len(calls) == 40:
+            raise KeyboardInterrupt
+        return real(descriptor, data, offset)
+
+    monkeypatch.setattr(growing, "FLUSH_INTERVAL", 0.0)
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    with pytest.raises(KeyboardInterrupt):
+        store_rows(batches(1000), tmp_path / "a.h5", "results", False, {})
+    count, complete = is_beginning(tmp_path / "a.h5")
+    assert 0 < count < 1000
+    assert not complete
