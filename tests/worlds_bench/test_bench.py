@@ -18,6 +18,7 @@ LIMIT = 120.0  # seconds; the bench of tasks starts two times as many ranks as t
 
 RAW = "raw mpi4py"
 ALL_FOUR = ["mpikernel", "mpikernel, fresh memory", "raw, kept memory", "raw, fresh memory"]
+SHARED = "mpikernel, share=True"
 GROWN = ["all ranks", "rank 0: controller", "rank 1: script", "rank 2: task", "rank 3: engine", "rank 4: engine"]
 
 Cases = dict[str, list[str]]
@@ -44,17 +45,18 @@ SECTIONS: dict[str, list[Cases]] = {
             "pull 512 KiB": ["plain", "in a dict in a list", "result of apply"],
         },
         {
-            "push 512 KiB": ALL_FOUR,
+            "push 512 KiB": [*ALL_FOUR[:2], SHARED, *ALL_FOUR[2:]],
             "scatter 512 KiB": ALL_FOUR,
             "gather 512 KiB": ALL_FOUR,
             "gather 512 KiB, uneven parts": ALL_FOUR,
         },
         {"scatter 4 MiB": ["mpikernel", "plain h5py"]},
         {"push 2 MiB to one engine": GROWN, "scatter 4 MiB from a file": GROWN},
+        {"push 512 KiB to all engines": ["mpikernel", SHARED]},
     ],
     "startup": [{"until ready": ["mpikernel", RAW], "start to end": ["mpikernel", RAW], "import mpikernel": ["mpikernel"]}],
 }
-WITHOUT_RAW = {"import mpikernel", "push 2 MiB to one engine", "scatter 4 MiB from a file"}
+WITHOUT_RAW = {"import mpikernel", "push 2 MiB to one engine", "scatter 4 MiB from a file", "push 512 KiB to all engines"}
 
 
 def bench(world: World, *words: str, expect: int = 0, **environ: str) -> Finished:
@@ -92,18 +94,20 @@ def contestants_by_case(section: dict[str, Any]) -> Cases:
     return cases
 
 
-def test_memory_that_a_push_takes_is_found_in_the_ranks_that_hold_it(world: World) -> None:
+def test_memory_that_a_push_takes_is_found_where_it_is_held(world: World) -> None:
     bench(world, "arrays", "-n", "5", "--quick", "--json", "figures.json")
-    *_, memory = read(world.cwd / "figures.json")["sections"]
+    *_, memory, copies = read(world.cwd / "figures.json")["sections"]
     grown = {result["contestant"]: result["median"] for result in memory["results"] if result["case"].startswith("push")}
     assert grown["rank 3: engine"] >= 2  # MiB: the array itself
     assert grown["all ranks"] >= grown["rank 3: engine"]
     assert grown["rank 4: engine"] < 2
+    own, shared = (result["median"] for result in copies["results"])
+    assert 0 < shared < own
 
 
 def test_arrays_are_measured_in_the_smallest_world(world: World) -> None:
     bench(world, "arrays", "-n", "2", "--quick", "--json", "figures.json")
-    *_, memory = read(world.cwd / "figures.json")["sections"]
+    *_, memory, _ = read(world.cwd / "figures.json")["sections"]
     assert contestants_by_case(memory)["push 2 MiB to one engine"] == ["all ranks", "rank 0: controller, task, script", "rank 1: engine"]
     assert [bar["contestant"] for bar in memory["bars"]] == ["all ranks", "rank 0: controller, task, script"]  # for the push, for the file
 

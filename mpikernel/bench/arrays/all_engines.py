@@ -20,6 +20,7 @@ from mpikernel.bench.arrays.contestants import (
     fetching,
     readable,
     sending,
+    under_a_name,
 )
 from mpikernel.bench.measuring import Call, Contestant, Effort, contest
 from mpikernel.bench.raw_bytes import Memory
@@ -28,16 +29,19 @@ from mpikernel.client.client import Client
 from mpikernel.client.direct import DirectView
 
 PUSHED = 64 << 20  # bytes
-SHARE = 0.9  # of the speed of the collective call
+PART = 0.9  # of the speed of the collective call
+SHARED = "mpikernel, share=True"
+READ_ONLY = "share=True: the engines of a host have one copy, which none of them may change"
 
 
 def measure(client: Client, effort: Effort) -> Sheet:
     """Everything that goes to or comes from all engines. Rates are of the array, however many get it."""
     view, whole = client[:], effort.largest
-    sheet = Sheet(f"all engines ({len(view)}) at once", GIGABYTES_PER_SECOND, (RAW_FRESH, RAW_KEPT), [])
-    pushed = min(PUSHED, whole)
+    sheet = Sheet(f"all engines ({len(view)}) at once", GIGABYTES_PER_SECOND, (RAW_FRESH, RAW_KEPT), [], [READ_ONLY])
+    pushed = size_pushed(effort)
     even, uneven = _even(whole, len(view)), _uneven(whole, len(view))
     _add(sheet, f"push {readable(pushed)}", _pushes(view, pushed), effort, pushed)
+    sheet.bars.append(AtLeast(f"push {readable(pushed)}", SHARED, 1, OURS))
     _add(sheet, f"scatter {readable(whole)}", _scatters(view, even), effort, whole)
     _add(sheet, f"gather {readable(whole)}", _gathers(client, even), effort, whole)
     _add(sheet, f"gather {readable(whole)}, uneven parts", _gathers(client, uneven), effort, whole)
@@ -45,9 +49,14 @@ def measure(client: Client, effort: Effort) -> Sheet:
     return sheet
 
 
+def size_pushed(effort: Effort) -> int:
+    """Bytes of what all engines get."""
+    return min(PUSHED, effort.largest)
+
+
 def _add(sheet: Sheet, case: str, contestants: tuple[Contestant, ...], effort: Effort, size: int) -> None:
     sheet.series += contest(case, contestants, effort, size)
-    sheet.bars += [AtLeast(case, OURS_FRESH, SHARE, RAW_FRESH), AtLeast(case, OURS, SHARE, RAW_KEPT)]
+    sheet.bars += [AtLeast(case, OURS_FRESH, PART, RAW_FRESH), AtLeast(case, OURS, PART, RAW_KEPT)]
 
 
 def _even(size: int, parts: int) -> list[int]:
@@ -69,7 +78,11 @@ def _pushes(view: DirectView, size: int) -> tuple[Contestant, ...]:
         with _together(view, raw_bytes.take_broadcast, size, memory) as ranks:
             yield lambda: raw_bytes.broadcast(ranks, data)
 
-    return (*sending(view, lambda name: view.push({name: data}, block=True)), *beside(playing))
+    def share(name: str) -> None:
+        view.push({name: data}, block=True, share=True)
+
+    shared = Contestant(SHARED, lambda: under_a_name(view, share))
+    return (*sending(view, lambda name: view.push({name: data}, block=True)), shared, *beside(playing))
 
 
 def _scatters(view: DirectView, sizes: Sequence[int]) -> tuple[Contestant, ...]:
