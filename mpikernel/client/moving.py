@@ -24,7 +24,7 @@ from mpikernel.wire.payload import Frames, dump
 class MovingView(View):
     """A view that addresses each engine by itself, as far as it moves data."""
 
-    def push(self, values: Mapping[str, Any], block: bool | None = None, share: bool = False) -> Any:
+    def push(self, values: Mapping[str, Any], block: bool | None = None, track: bool = True, share: bool = False) -> Any:
         """Bind names to values on every engine.
 
         With `share` the engines of a host have one copy of what is large in the values (arrays from 64 KiB on, see
@@ -36,6 +36,7 @@ class MovingView(View):
         Args:
             values: by name.
             block: wait until they are there; the view's flag if None.
+            track: results always know when arrays have left, see `AsyncResult.wait_for_send`; the word is here for who is used to it.
             share: one read-only copy for each host.
 
         Raises:
@@ -104,7 +105,9 @@ class MovingView(View):
         """view['x'] = value: push it, and wait until it is there."""
         self.push({name: value}, block=True)
 
-    def scatter(self, name: str, sequence: Any, dist: str = BLOCKS, flatten: bool = False, block: bool | None = None) -> Any:
+    def scatter(
+        self, name: str, sequence: Any, dist: str = BLOCKS, flatten: bool = False, block: bool | None = None, track: bool = True
+    ) -> Any:
         """Cut a sequence into one part for each engine and bind `name` to the part.
 
         Args:
@@ -114,6 +117,7 @@ class MovingView(View):
             dist: 'b' for blocks, 'r' for round-robin. The first n % q parts get one item more.
             flatten: bind the bare item where a part has just one.
             block: wait until it is there; the view's flag if None.
+            track: as in `push`.
 
         Raises:
             UsageError: `sequence` cannot be cut. For a file it is the engines' error, as is an ArrayFileError: see `result`.

@@ -20,6 +20,7 @@ FOR_THE_PACKAGE = {
     "Client.port",
     "DirectView.apply_parts",
     "AsyncResult.arrived",
+    "AsyncResult.awaited",
     "AsyncResult.calls",
     "AsyncResult.expecting",
     "AsyncResult.launched",
