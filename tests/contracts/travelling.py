@@ -85,6 +85,7 @@ FORMS: list[Callable[[Any], Any]] = [
 PLAIN_DTYPES = ["?", "b", ">i2", "<i4", "e", "<f4", ">f8", "g", "F", ">c16", "M8[ns]", ">m8[s]", "S5", "<U3", ">U3", "V7"]
 DTYPES = [*PLAIN_DTYPES, [("when", ">M8[us]"), ("where", "f4", (2,))]]
 sizes = st.sampled_from(SIZES)
+words = st.text("aß€\0𝄞", max_size=5)  # of few letters: Hypothesis takes seconds to learn them all
 dtypes = arrays.scalar_dtypes() | arrays.nested_dtypes() | arrays.byte_string_dtypes() | arrays.unicode_string_dtypes()
 shapes = arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=6)
 in_any_form = st.builds(
@@ -103,11 +104,11 @@ blocks = in_any_form | st.one_of(
     sizes.map(lambda size: "ä" * size),
 )
 values = st.recursive(
-    blocks | st.none() | st.integers() | st.text(max_size=5),
+    blocks | st.none() | st.integers() | words,
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.tuples(inner, inner)
-        | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+        | st.dictionaries(words, inner, max_size=3)
         | st.builds(Held, inner, inner)
         | inner.map(lambda one: [one, one])
     ),
