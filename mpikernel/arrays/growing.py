@@ -50,6 +50,7 @@ def store_rows(batches: Iterable[Sequence[Any]], path: str | PathLike[str], name
         dataset.complete()
     finally:
         dataset.close()
+    hdf5.settle(target)
 
 
 class GrowingDataset:
@@ -130,7 +131,7 @@ class GrowingDataset:
         options = {"maxshape": (None, *shape), "chunks": chunks, **self._options}
         try:
             hdf5.begin(self._target, self._name, self._overwrite, (0, *shape), dtype, options)
-            hdf5.finish(self._target)
+            hdf5.put_in_place(self._target)  # not waiting for the disk, which may take seconds
         except BaseException:
             hdf5.discard(self._target)
             raise

@@ -280,14 +280,20 @@ def write_part(space: dict[str, Any], variable: str, partial: str, name: str, st
 
 def finish(target: str) -> None:
     """Let the file that was built take the place of `target`, once it is on the disk."""
-    partial = partial_of(target)
-    with told(partial):
-        descriptor = os.open(partial, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(partial, target)
+    settle(partial_of(target))
+    put_in_place(target)
+
+
+def settle(path: str) -> None:
+    """Wait until a file is on the disk."""
+    with told(path), open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def put_in_place(target: str) -> None:
+    """Let the file that was built take the place of `target`, as far as the processes of this machine can see."""
+    with told(target):
+        os.replace(partial_of(target), target)
 
 
 def discard(target: str) -> None:
