@@ -20,7 +20,7 @@ from mpikernel.cluster.mpi import Mpiexec
 from mpikernel.cluster.processes import MARK_VARIABLE, members, new_mark, remove, shared_memory, sweep
 from mpikernel.errors import LaunchError
 
-#: Seconds for one mpiexec. A full bench takes one or two minutes on two cores; whoever gets here hangs.
+#: Seconds for one mpiexec. A full bench takes two or three minutes on two idle cores; whoever gets here hangs.
 LIMIT = 900.0
 
 T = TypeVar("T")
