@@ -48,7 +48,7 @@ class Settings(Struct, frozen=True):
     ] = 256 * 2**20
     receive_memory: Annotated[
         int,
-        Meta(ge=0, le=2**50, description="bytes of memory that a rank keeps to receive into again; the kernel may have it back at any time"),
+        Meta(ge=0, le=2**50, description="bytes of memory that a rank keeps to receive into again; the kernel may have it back any time"),
     ] = 512 * 2**20
     commit_interval: Annotated[
         float,
