@@ -239,6 +239,8 @@ def begin(target: str, name: str, overwrite: bool, shape: Sequence[int], dtype: 
             if name in file:
                 del file[name]
             make_dataset(file, name, target, {"shape": tuple(shape), "dtype": dtype, **options})
+        if os.path.exists(target):
+            shutil.copymode(target, partial)
 
 
 def look_at(target: str, name: str, overwrite: bool) -> bool:

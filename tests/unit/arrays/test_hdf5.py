@@ -203,6 +203,22 @@ def test_a_dataset_is_replaced_only_when_that_is_asked_for(path: Path) -> None:
         assert len(file["group/x"]) == 10000
 
 
+@pytest.mark.parametrize("name", ["x", "y"])
+def test_a_file_keeps_its_permissions(tmp_path: Path, name: str) -> None:
+    write_whole(tmp_path / "a.h5", numpy.arange(4))
+    (tmp_path / "a.h5").chmod(0o640)
+    write_whole(tmp_path / "a.h5", numpy.arange(4), name, overwrite=True)
+    assert (tmp_path / "a.h5").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link.h5").symlink_to("a.h5")
+    target, _ = hdf5.checked_target(tmp_path / "link.h5", "x", {})
+    write_whole(Path(target), numpy.arange(4))
+    assert (tmp_path / "link.h5").is_symlink()
+    assert hdf5.read_part(ArrayFile(str(tmp_path / "link.h5"), "x"), 0, 1, "b").tolist() == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("array", "options", "text"),
     [
