@@ -42,7 +42,7 @@ class Gathering:
         self._landing: dict[int, memoryview] = {}  # where the part of a call is to land
         self._placed: set[int] = set()  # calls whose parts are in the whole
         self._refusal: Exception | None = None  # why there can be no whole
-        self._placing = threading.Lock()  # only one thread writes into the whole, and none after it was handed out
+        self._placing = threading.RLock()  # only one thread writes into the whole, and none after it was handed out
 
     def ask(self, call: Call) -> tuple[Gather, Sequence[Frame]]:
         """Hold: the message that begins it on one engine."""

@@ -110,6 +110,10 @@ class MovingView(View):
     ) -> Any:
         """Cut a sequence into one part for each engine and bind `name` to the part.
 
+        Blocks of an array go out from the array's own memory. Parts whose items do not lie side by side, which are those dealt
+        round-robin and the blocks of an array in Fortran's order, are copied here first: while they are sent, that takes the memory of
+        one more array.
+
         Args:
             name: what the part is called there.
             sequence: an array (cut along its first axis), a list, or any other finite iterable. An `ArrayFile`, or an open h5py
