@@ -41,7 +41,8 @@ def store_rows(batches: Iterable[Sequence[Any]], path: str | PathLike[str], name
         ArrayFileError: the file cannot be written.
     """
     target, name = hdf5.checked_target(path, name, options)
-    hdf5.look_at(target, name, overwrite)
+    if hdf5.look_at(target, name, overwrite):
+        hdf5.check_survives(target)
     dataset = GrowingDataset(target, name, overwrite, options)
     try:
         for batch in batches:
@@ -66,6 +67,7 @@ class GrowingDataset:
         self._disk: Disk  # under it
         self._buffer: Any = None  # numpy array: the rows of one piece
         self._count = 0  # items so far, those in the buffer too
+        self._written = 0  # of them, those that the dataset has
         self._flushed = 0  # of them, those that a kill cannot cost
         self._flushed_at = time.monotonic()
         self._moving = False  # whether rows are spread over chunks that move
@@ -136,25 +138,24 @@ class GrowingDataset:
             hdf5.discard(self._target)
             raise
         self._file, self._disk = self._opened.enter_context(hdf5.writable(self._target))
-        hdf5.check_survives(self._file, self._target)
         dataset = self._file[self._name]
         dataset.attrs["complete"] = False
         self._moving = hdf5.is_filtered(dataset) and prod(dataset.chunks[1:]) < prod(shape)
         self._buffer = numpy.empty((dataset.chunks[0], *shape), dtype)
 
     def _write(self) -> None:
-        """Let the dataset grow by the rows in the buffer that it has not."""
+        """Let the dataset grow by the rows in the buffer that it has not; again, if that was interrupted."""
         with hdf5.told(self._target):
-            dataset = self._file[self._name]
-            written = len(dataset)
+            dataset, written = self._file[self._name], self._written
             if written < self._count:
                 dataset.resize(self._count, axis=0)
                 first = written % len(self._buffer)
                 dataset[written:] = self._buffer[first : first + self._count - written]
+                self._written = self._count
             self._disk.check()
 
     def _flush(self) -> None:
         with hdf5.told(self._target):
             self._file.flush()
             self._disk.check()
-            self._flushed, self._flushed_at = len(self._file[self._name]), time.monotonic()
+            self._flushed, self._flushed_at = self._written, time.monotonic()

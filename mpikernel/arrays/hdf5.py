@@ -212,10 +212,11 @@ def partial_of(target: str) -> str:
     return f"{target}.partial"
 
 
-def check_survives(file: Any, target: str) -> None:
+def check_survives(target: str) -> None:
     """Refuse a file that could not be opened any more if its writer was killed."""
-    if file.id.get_create_plist().get_version()[0] >= MARKED:
-        raise UsageError(f"{target} is of HDF5's newest format, which cannot be opened any more after a kill: take a file of its own")
+    with opened(target) as file:
+        if file.id.get_create_plist().get_version()[0] >= MARKED:
+            raise UsageError(f"{target} is of HDF5's newest format, which cannot be opened any more after a kill: take a file of its own")
 
 
 def is_filtered(dataset: Any) -> bool:

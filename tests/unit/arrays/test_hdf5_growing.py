@@ -117,8 +117,10 @@ def test_other_datasets_stay_and_the_same_is_replaced_when_that_is_asked_for(tmp
 def test_a_file_that_would_not_survive_a_kill_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w", libver="latest") as file:
         file["x"] = 1
+    before = (tmp_path / "a.h5").read_bytes()
     with pytest.raises(UsageError, match="cannot be opened any more after a kill"):
         store_rows(batches(3), tmp_path / "a.h5", "results", False, {})
+    assert (tmp_path / "a.h5").read_bytes() == before
 
 
 @pytest.mark.parametrize("room", [20_000, 100_000, 400_000])
@@ -189,3 +191,19 @@ def test_an_interrupt_in_the_middle_of_a_write_keeps_what_came(tmp_path: Path, m
     count, complete = is_beginning(tmp_path / "a.h5")
     assert 0 < count < 1000
     assert not complete
+
+
+def test_an_interrupt_between_room_and_rows_leaves_no_empty_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = h5py.Dataset.resize, []
+
+    def resize(dataset: Any, *args: Any, **kwargs: Any) -> None:
+        real(dataset, *args, **kwargs)
+        calls.append(args)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(growing, "FLUSH_INTERVAL", 0.0)
+    monkeypatch.setattr(h5py.Dataset, "resize", resize)
+    with pytest.raises(KeyboardInterrupt):
+        store_rows(batches(1000), tmp_path / "a.h5", "results", False, {})
+    assert is_beginning(tmp_path / "a.h5") == (15, False)
