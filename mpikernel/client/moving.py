@@ -27,11 +27,11 @@ class MovingView(View):
     def push(self, values: Mapping[str, Any], block: bool | None = None, track: bool = True, share: bool = False) -> Any:
         """Bind names to values on every engine.
 
-        With `share` the engines of a host have one copy of what is large in the values (arrays from 64 KiB on, see
-        ``bulk_threshold``), in shared memory, instead of one each. Arrays arrive read-only: who wants to change one copies it. The
-        memory is free again when the last engine has let go of all that came with this push, or has died; within a second, since
-        the next push of the same size would want it. It pays for large arrays that many engines read, such as a model or a table.
-        A client on the same host writes the copy itself; to other hosts it is sent once.
+        With `share` the engines of a host have one copy of what is large in the values (buffers from 64 KiB on, see
+        ``bulk_threshold``) in shared memory, instead of one each: it pays for large arrays that many engines read. Arrays arrive
+        read-only; an engine that wants to change one copies it. The script's side copies once, to /dev/shm of its host; to each other
+        host the values are sent once. The memory is free again when the last engine has let go of all that came with the push, or
+        has died: within a second, for the next push of that size. New memory there takes a few times as long as copying.
 
         Args:
             values: by name.
