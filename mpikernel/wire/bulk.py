@@ -107,13 +107,18 @@ class Landing:
             if not self._hungry():
                 return None
             self._begin()
+            self._post()
         self._land()
         if self._passed_on:
             self._passed_on = unfinished(self._passed_on)
+        self._post()
+        return None if self._posted or self._passed_on else self._arrival
+
+    def _post(self) -> None:
+        """Ask for more pieces, as far as the window goes."""
         while self._to_come and len(self._posted) < self._window and not (self._passed_on and self._window == 1):
             piece = self._to_come.popleft()
             self._posted.append((self._comm.Irecv([piece, MPI.BYTE], self._source, self._tag), piece))
-        return None if self._posted or self._passed_on else self._arrival
 
     def _begin(self) -> None:
         """Find room. What there is no memory for has to come all the same; it lands, piece by piece, where nobody looks."""

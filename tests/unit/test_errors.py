@@ -10,6 +10,7 @@ import pytest
 
 from mpikernel import errors
 from mpikernel.errors import (
+    ArrayFileError,
     ClosedError,
     CompositeError,
     ConfigError,
@@ -40,6 +41,7 @@ from mpikernel.errors import (
         (NoEnginesError, LookupError),
         (SerializeError, TypeError),
         (LedgerError, OSError),
+        (ArrayFileError, OSError),
         (ClosedError, RuntimeError),
         (PeerProtocolError, ProtocolError),
         (TaskAborted, CancelledError),
@@ -68,6 +70,7 @@ def test_what_is_not_there_is_an_attribute_error() -> None:
     [
         UsageError("text"),
         LedgerError("text"),
+        ArrayFileError("text"),
         OverdueError("rank 3 did not stop", 130),
         PeerProtocolError(3, "sent nonsense"),
         TaskAborted("text"),
