@@ -2,8 +2,8 @@
 
 A large piece is an anonymous mapping. Unlike a bytearray it is not filled with zeros first, and the kernel may back it
 with huge pages. Even so fresh pages halve the bandwidth of receiving, so a piece whose last view has gone is kept for the
-next one of its size: at most KEPT bytes in a process, and those are the kernel's for the taking (MADV_FREE): it may have
-them back at any moment without asking, and who needs memory gets it.
+next one of its size: at most KEPT bytes in a process, and all but the piece that was freed last are the kernel's for the
+taking (MADV_FREE): it may have them back at any moment without asking, and who needs memory gets it.
 """
 
 from __future__ import annotations
@@ -87,14 +87,20 @@ class Pool:
 
     def _enter_returned(self) -> None:
         while self._returned:
+            self._offer_to_the_kernel()
             length, area = self._returned.popleft()
-            with suppress(OSError):
-                area.madvise(mmap.MADV_FREE)
             self._count += 1
             self._free[self._count] = length, area
             self.kept += length
         while self.kept > self.limit:
             self.kept -= self._free.popitem(last=False)[1][0]
+
+    def _offer_to_the_kernel(self) -> None:
+        """The area that was freed last is probably the next to be used, and is not offered until another one is freed."""
+        if self._free:
+            _, area = self._free[next(reversed(self._free))]
+            with suppress(OSError):
+                area.madvise(mmap.MADV_FREE)
 
 
 class Room:
