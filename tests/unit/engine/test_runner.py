@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 import pytest
 
+from mpikernel.arrays.gathering import Part
 from mpikernel.engine.output import Output
 from mpikernel.engine.runner import Runner, become_main
 from mpikernel.engine.service import host_engine, serve_pending
@@ -20,7 +21,7 @@ from mpikernel.wire.failure import rebuild
 from mpikernel.wire.functions import KeptThere, Reference
 from mpikernel.wire.loop import Loop
 from mpikernel.wire.loopback import LoopbackTransport
-from mpikernel.wire.messages import Apply, Clear, Done, Execute, Failed, Keys, Message, Pull, Push, Released, Stop
+from mpikernel.wire.messages import Apply, Clear, Described, Done, Execute, Failed, Gather, Give, Keys, Message, Pull, Push, Released, Stop
 from mpikernel.wire.messages import Output as OutputMessage
 from mpikernel.wire.payload import dump, load
 from mpikernel.wire.transport import Arrival
@@ -139,6 +140,64 @@ def test_everything_that_waits_is_run(bench: Bench) -> None:
         bench.apply(abs, -1)
     assert serve_pending(bench.runner)
     assert len(bench.others[CLIENT].poll()) == 3
+
+
+# gathers ----------------------------------------------------------------------------------------------------------------
+
+
+def described(bench: Bench) -> Part:
+    """What the client is told of a large part; the call has not ended."""
+    bench.run()
+    message, frames = bench.answer()[1:]
+    assert message == Described(1)
+    part = load(frames)
+    assert isinstance(part, Part)
+    return part
+
+
+def test_a_gather_brings_small_things_at_once(bench: Bench) -> None:
+    bench.runner.namespace.push(("a",), ([1, 2],))
+    bench.send(Gather(1, "a", 8))
+    assert bench.value() == [1, 2]
+
+
+def test_a_large_array_is_described_and_goes_when_it_is_asked_for(bench: Bench) -> None:
+    array = numpy.arange(6.0).reshape(2, 3)
+    bench.runner.namespace.push(("a",), (array,))
+    bench.send(Gather(1, "a", 48))
+    assert described(bench) == Part(array.dtype, (2, 3), "C")
+    assert not bench.runner.ready
+    bench.send(Give(1, True, "F"))
+    came = bench.value()
+    assert came.flags.f_contiguous
+    assert numpy.array_equal(came, array)
+    assert not bench.runner.state.promised
+
+
+def test_an_array_that_is_not_wanted_does_not_go(bench: Bench) -> None:
+    bench.runner.namespace.push(("a",), (numpy.zeros(9),))
+    bench.send(Gather(1, "a", 8))
+    described(bench)
+    bench.send(Give(1, False, "K"))
+    assert bench.value() is None
+
+
+def test_an_array_goes_unasked_before_the_next_call_and_is_asked_for_in_vain(bench: Bench) -> None:
+    array = numpy.zeros(9)
+    bench.runner.namespace.push(("a",), (array,))
+    bench.send(Gather(1, "a", 8))
+    described(bench)
+    bench.send(Execute(2, "a += 1", "<execute 1>", False))
+    assert bench.value().tolist() == [0] * 9
+    bench.send(Give(1, True, "C"))
+    bench.run()
+    assert array.tolist() == [1] * 9
+    assert not bench.runner.ready
+
+
+def test_a_gather_of_nothing_is_an_error(bench: Bench) -> None:
+    bench.send(Gather(1, "nothing", 8))
+    assert bench.error()[0].error == "NameError: name 'nothing' is not defined on this engine"
 
 
 # failures ---------------------------------------------------------------------------------------------------------------
