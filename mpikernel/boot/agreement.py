@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from mpikernel.config.launch import Launch
+from mpikernel.wire.doorbell import Address
 from mpikernel.world.layout import Layout
 
 
@@ -15,6 +16,7 @@ class Member(msgspec.Struct, frozen=True, array_like=True):
     pid: int
     version: str  # of mpikernel and its protocol
     threads: str  # the level that its MPI grants, by its name in the standard
+    bell: Address
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):

@@ -10,6 +10,7 @@ from mpikernel.boot.signals import Signals
 from mpikernel.config.launch import Launch
 from mpikernel.errors import LaunchError
 from mpikernel.ledger.promise import Ledger
+from mpikernel.wire.doorbell import Doorbell
 from mpikernel.wire.loop import Loop, Outbox
 from mpikernel.wire.memory import pool
 from mpikernel.wire.messages import SCRIPT_ENDED, Goodbye
@@ -46,7 +47,8 @@ class Rank:
         self.hosts = hosts  # by rank
         self.rank = comms.mail.Get_rank()
         self.roles = layout.roles(self.rank)
-        self.loop = Loop(MpiTransport(comms.mail, comms.bulk, comms.control, launch.settings.bulk_threshold))
+        self.transport = MpiTransport(comms.mail, comms.bulk, comms.control, launch.settings.bulk_threshold)
+        self.loop = Loop(self.transport)
         pool.limit = launch.settings.receive_memory
         self.signals = Signals(self.loop, layout.controller, self.settings.grace, lambda: any(inside() for inside in self.user_code))
         self.user_code: list[Callable[[], bool]] = []  # each tells whether the main thread is in the user's code
@@ -61,6 +63,11 @@ class Rank:
         stop = self.loop.stop
         ended_well = stop is not None and stop.reason == SCRIPT_ENDED and stop.code != FAILED
         return Role.SCRIPT in self.roles and self.signals.first is None and ended_well
+
+    def listen_to(self, bell: Doorbell) -> None:
+        """Sleep at this bell when there is nothing to do, and ring at others'."""
+        self.loop.bell = bell
+        self.transport.posted = bell.ring
 
     def move_in(self) -> None:
         """Take up the roles of this rank."""

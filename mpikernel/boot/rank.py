@@ -27,6 +27,7 @@ from mpikernel.engine.staying import leave_at_once
 from mpikernel.errors import LaunchError, MpikernelError
 from mpikernel.interfaces.script.program import set_path
 from mpikernel.ledger.promise import Ledger
+from mpikernel.wire.doorbell import Address, Doorbell
 from mpikernel.wire.messages import PROTOCOL
 from mpikernel.world.communicators import (
     Intracomm,
@@ -45,6 +46,7 @@ from mpikernel.world.roles import Role
 from mpikernel.world.standard_input import close_standard_input
 
 _aborting = threading.Lock()
+YES = b"yes"
 #: Seconds after which a process that cannot end by itself (a thread of the user's that never ends) is ended.
 EXIT_PATIENCE = 2.0
 #: Seconds that leaving MPI may take, when all ranks have said goodbye.
@@ -59,7 +61,8 @@ def main(argv: Sequence[str]) -> NoReturn:
     rank = comm.Get_rank()
     abort = partial(_abort, comm, rank, os.dup(2))  # the terminal: an engine will have its log in that place
     try:
-        outcome, ledger, members = _agree(comm, rank, argv)
+        bell = Doorbell()
+        outcome, ledger, members = _agree(comm, rank, argv, bell.address)
     except MpikernelError as error:  # on every rank alike; the first one tells
         if rank == 0 and launcher_rank(os.environ) in (None, 0):  # where two MPIs are mixed up, every rank believes to be rank 0
             print(f"mpikernel: error: {error}", file=sys.stderr, flush=True)
@@ -71,16 +74,16 @@ def main(argv: Sequence[str]) -> NoReturn:
             print(outcome.text, file=sys.stderr if outcome.code else sys.stdout, flush=True)
         sys.exit(outcome.code)
     try:
-        code = _live(rank, abort, outcome, ledger, members)
+        code = _live(rank, abort, outcome, ledger, members, bell)
     except BaseException as error:
         abort(error)
     sys.exit(code)
 
 
-def _agree(comm: Intracomm, rank: int, argv: Sequence[str]) -> tuple[Outcome, Ledger | None, list[Member]]:
+def _agree(comm: Intracomm, rank: int, argv: Sequence[str], bell: Address) -> tuple[Outcome, Ledger | None, list[Member]]:
     """All ranks learn who is there and what is to be done."""
     _check_launch(comm.Get_size())
-    own = Member(os.uname().nodename, os.getpid(), f"mpikernel {__version__} (protocol {PROTOCOL})", thread_level())
+    own = Member(os.uname().nodename, os.getpid(), f"mpikernel {__version__} (protocol {PROTOCOL})", thread_level(), bell)
     members = [msgspec.msgpack.decode(said, type=Member) for said in everyone(comm, msgspec.msgpack.encode(own))]
     check_threads([member.threads for member in members])
     check_same([member.version for member in members], "version of mpikernel")
@@ -105,7 +108,14 @@ def _check_launch(size: int) -> None:
     )
 
 
-def _live(rank: int, abort: Callable[[BaseException], object], outcome: Outcome, ledger: Ledger | None, members: list[Member]) -> int:
+def _live(
+    rank: int,
+    abort: Callable[[BaseException], object],
+    outcome: Outcome,
+    ledger: Ledger | None,
+    members: Sequence[Member],
+    bell: Doorbell,
+) -> int:
     """Make the world, play this rank's roles until it ends, and return its exit code."""
     launch, layout = outcome.launch, outcome.layout
     assert launch is not None
@@ -118,6 +128,8 @@ def _live(rank: int, abort: Callable[[BaseException], object], outcome: Outcome,
     comms = make_communicators(layout)
     keep_from_finalizing()
     own = Rank(launch, log, ledger, layout, comms, [member.host for member in members])
+    if _all_can_ring(bell, rank, members):
+        own.listen_to(bell)
     own.move_in()
     if rank == 0:
         log.info(announcement(layout, members))
@@ -126,6 +138,14 @@ def _live(rank: int, abort: Callable[[BaseException], object], outcome: Outcome,
     code = _own_code(own)
     _leave(own, code)
     return code
+
+
+def _all_can_ring(bell: Doorbell, rank: int, members: Sequence[Member]) -> bool:
+    """Whether every rank can wake every other; across hosts there are no bells. Collective."""
+    if len(members) == 1 or len({member.host for member in members}) > 1:
+        return False
+    met = bell.meet({other: member.bell for other, member in enumerate(members) if other != rank})
+    return all(said == YES for said in everyone(world_of_this_process(), YES if met else b"no"))
 
 
 def _own_code(own: Rank) -> int:

@@ -82,6 +82,8 @@ class Signals:
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self._loop.stop is None:
             self.first = self.first or signum
+        if self._loop.bell is not None:
+            self._loop.bell.ring_here()  # the main thread may sleep there
         now = time.monotonic()
         if self._in_user_code() and now - self._interrupted > self._again:  # one may come in several ways; `finally` is to get its time
             self._interrupted = now

@@ -27,7 +27,7 @@ class MovingView(View):
     def push(self, values: Mapping[str, Any], block: bool | None = None, track: bool = True, share: bool = False) -> Any:
         """Bind names to values on every engine.
 
-        With `share` the engines of a host have one copy of what is large in the values (buffers from 64 KiB on, see
+        With `share` the engines of a host have one copy of what is large in the values (buffers from 128 KiB on, see
         ``bulk_threshold``) in shared memory, instead of one each: it pays for large arrays that many engines read. Arrays arrive
         read-only; an engine that wants to change one copies it. The script's side copies once, to /dev/shm of its host; to each other
         host the values are sent once. The memory is free again when the last engine has let go of all that came with the push, or

@@ -41,7 +41,7 @@ class Settings(Struct, frozen=True):
     bulk_threshold: Annotated[
         int,
         Meta(ge=1, le=2**30, description="bytes from which a buffer is sent by itself, from the memory in which it lives"),
-    ] = 65536
+    ] = 131072
     transfer_window: Annotated[
         int,
         Meta(ge=1, le=2**50, description="bytes of large buffers under way to an engine, or untaken in results, from which senders wait"),

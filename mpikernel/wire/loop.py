@@ -17,6 +17,7 @@ from math import inf
 from typing import Any
 
 from mpikernel.errors import OurProtocolError, PeerProtocolError
+from mpikernel.wire.doorbell import Doorbell
 from mpikernel.wire.envelope import Departure, Frame, Parcel, Route
 from mpikernel.wire.hold import Hold
 from mpikernel.wire.messages import RECEIVERS, Leave, Message, Stop
@@ -31,6 +32,8 @@ NOWHERE: Mapping[Any, Places] = {}
 
 #: The attendant steps in when nobody has taken a turn for this long (seconds).
 UNATTENDED = 2e-3
+#: It looks less and less often whether it is needed while it is not (seconds).
+SELDOM = 16e-3
 #: How long its last turn is waited for when the loop closes (seconds).
 JOIN_PATIENCE = 1.0
 #: Its longest rest while it drives the loop: long enough not to disturb the user's code, short enough to serve it.
@@ -69,6 +72,7 @@ class Loop:
         self.left = False
         self.failure: BaseException | None = None  # what broke the loop in whichever thread; ends every wait
         self.broken: Callable[[BaseException], object] = lambda error: None  # told when it breaks while only the attendant is here
+        self.bell: Doorbell | None = None  # where an idle thread sleeps until there is mail
         self.guest: Callable[[], bool] | None = None  # runs calls in threads that wait, where a world has one process only
         self._reactors: dict[type[Message], tuple[Reactor, Any]] = {}
         self._ticks: list[tuple[Tick, Any]] = []
@@ -77,7 +81,7 @@ class Loop:
         self._afterwards: deque[Callable[[], None]] = deque()  # run after a turn, without the lock
         self._last_turn = time.monotonic()
         self._last_by = 0  # the thread that took it
-        self._bell = threading.Event()  # wakes the attendant
+        self._wake_up = threading.Event()  # for the attendant
         self._parked = False  # a thread waits here and is idle: the attendant need not look
         self._attendant: threading.Thread | None = None
         self._closed = False
@@ -132,6 +136,8 @@ class Loop:
             tick(state, self.out, now)
         flushed = self._flush()
         self._last_turn, self._last_by = time.monotonic(), threading.get_ident()
+        if arrived and self.bell is not None:
+            self.bell.ring_here()  # what others wait for here may have come
         return bool(arrived) or flushed
 
     def _react(self, arrival: Arrival, now: float) -> None:
@@ -200,7 +206,7 @@ class Loop:
         while self.guest is not None and self.advance():
             pass
         if self._parked:
-            self._bell.set()
+            self._wake_up.set()
 
     def wait(self, condition: Callable[[], Any], timeout: float | None = None) -> bool:
         """Drive the loop until a condition holds. False if it did not within `timeout` seconds.
@@ -209,7 +215,7 @@ class Loop:
             whatever broke the loop.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        ladder = Ladder()
+        ladder = Ladder(bell=self.bell)
         was_waiting, self._mine.waiting = self._mine.waiting, True
         try:
             while not condition():
@@ -220,17 +226,21 @@ class Loop:
                     ladder.reset()
                     continue
                 self._parked = self._parked or ladder.resting  # until this wait ends, which wakes the attendant
-                ladder.rest(self.transport.moving, inf if deadline is None else max(0.0, deadline - time.monotonic()))
+                self._rest(ladder, inf if deadline is None else max(0.0, deadline - time.monotonic()))
             return True
         finally:
             self._mine.waiting = was_waiting
             self._unpark()
 
+    def _rest(self, ladder: Ladder, at_most: float = inf) -> None:
+        transport = self.transport
+        ladder.rest(transport.moving, at_most, transport.idle)
+
     def _unpark(self) -> None:
         """Have the attendant look again."""
         if self._parked:
             self._parked = False
-            self._bell.set()
+            self._wake_up.set()
 
     # the attendant -----------------------------------------------------------------------------------------------------
 
@@ -240,16 +250,18 @@ class Loop:
         self._attendant.start()
 
     def _attend(self) -> None:
-        ladder = Ladder(ATTENDANT_REST)
+        pause = UNATTENDED
         while not self._closed:
             if self._parked:
-                self._bell.wait()
-            self._bell.clear()
+                self._wake_up.wait()
+            self._wake_up.clear()
             if time.monotonic() - self._last_turn < UNATTENDED:
-                time.sleep(UNATTENDED)
+                time.sleep(pause)
+                pause = min(2 * pause, SELDOM)
                 continue
+            pause = UNATTENDED
             try:
-                self._attend_while_alone(ladder)
+                self._attend_while_alone(Ladder(ATTENDANT_REST, self.bell))
             except BaseException as error:
                 self.broken(error)
                 return
@@ -260,12 +272,14 @@ class Loop:
         while not self._closed and self._last_by == own:
             if self.turn():
                 ladder.reset()
-            ladder.rest(self.transport.moving)
+            self._rest(ladder)
 
     def close(self) -> None:
         """The last turn has been taken. An attendant that is in a callback of the user's is left there."""
         self._closed = True
-        self._bell.set()
+        self._wake_up.set()
+        if self.bell is not None:
+            self.bell.ring_here()
         if self._attendant is not None and self._attendant is not threading.current_thread():
             self._attendant.join(JOIN_PATIENCE)
         self._attendant = None

@@ -33,6 +33,7 @@ class MpiTransport:
         self.size = mail.Get_size()
         self.rooms: Rooms | None = None
         self.hungry: Callable[[], bool] = always
+        self.posted: Callable[[int], object] = unheard  # told which rank something was posted to
         self._mail, self._control, self._bulk = Slot(mail), Slot(control), bulk
         self._threshold = threshold
         self._envelopes: list[MPI.Request] = []  # that have not left
@@ -61,6 +62,7 @@ class MpiTransport:
                 self._sending.send(rank, frames, tree_tag(self.rank), departure)
             elif departure is not None:  # others send it on
                 departure.pending -= 1
+        self.posted(rank)
 
     def poll(self) -> list[Arrival]:
         arrived: list[Arrival] = []
@@ -101,6 +103,10 @@ class MpiTransport:
 
         Cancelling is no way out: after it MPICH crashes in its finalization.
         """
+
+
+def unheard(rank: int) -> None:
+    """What `posted` tells where nobody listens."""
 
 
 class Slot:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mpikernel.wire import waiting
-from mpikernel.wire.waiting import FIRST_SLEEP, LAST_SLEEP, SPINS, TRANSFER_PATIENCE, YIELDS, Ladder
+from mpikernel.wire.waiting import FIRST_SLEEP, LAST_SLEEP, QUIET, SPINS, TRANSFER_PATIENCE, YIELDS, Ladder
 
 
 class Rests:
@@ -89,3 +89,39 @@ def test_it_sleeps_no_longer_than_it_may(rests: Rests) -> None:
     assert max(rests.sleeps) == 1e-4
     ladder.rest(False, at_most=1e-6)
     assert rests.sleeps[-1] == 1e-6
+
+
+class Bell:
+    """What a ladder did at its bell."""
+
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def arm(self) -> None:
+        self.heard.append("arm")
+
+    def sleep(self, seconds: float) -> None:
+        self.heard.append(seconds)
+
+
+def test_who_has_long_been_idle_sleeps_at_the_bell_after_one_more_look(rests: Rests) -> None:
+    bell = Bell()
+    ladder = Ladder(bell=bell)  # type: ignore[arg-type]
+    while not bell.heard:
+        ladder.rest(moving=False, idle=True)
+    assert sum(rests.sleeps) >= QUIET
+    before = len(rests.sleeps)
+    for _ in range(3):
+        ladder.rest(moving=False, at_most=5.0, idle=True)
+    assert bell.heard == ["arm", 5.0, "arm", 5.0]
+    assert len(rests.sleeps) == before
+    ladder.reset()
+    ladder.rest(moving=False, idle=True)
+    assert len(bell.heard) == 4
+
+
+def test_nobody_sleeps_at_the_bell_while_something_is_under_way(rests: Rests) -> None:
+    bell = Bell()
+    ladder = Ladder(bell=bell)  # type: ignore[arg-type]
+    rest(ladder, SPINS + YIELDS + 1000)
+    assert bell.heard == []
