@@ -21,6 +21,11 @@ class Hold:
         self._put_off: BaseException | None = None
         self._main = threading.main_thread().ident
 
+    @property
+    def taken(self) -> bool:
+        """Whether a thread has it."""
+        return self._owner != 0
+
     def __enter__(self) -> None:
         self.take(blocking=True)
 

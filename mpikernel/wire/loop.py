@@ -255,7 +255,7 @@ class Loop:
             if self._parked:
                 self._wake_up.wait()
             self._wake_up.clear()
-            if time.monotonic() - self._last_turn < UNATTENDED:
+            if self._attended():
                 time.sleep(pause)
                 pause = min(2 * pause, SELDOM)
                 continue
@@ -266,10 +266,14 @@ class Loop:
                 self.broken(error)
                 return
 
+    def _attended(self) -> bool:
+        """Whether another thread sees to the loop: it is in a turn, which may be long, or has just been in one."""
+        return self.hold.taken or time.monotonic() - self._last_turn < UNATTENDED
+
     def _attend_while_alone(self, ladder: Ladder) -> None:
         """Take turns until another thread has taken one."""
         self._last_by = own = threading.get_ident()
-        while not self._closed and self._last_by == own:
+        while not self._closed and self._last_by == own and not self.hold.taken:
             if self.turn():
                 ladder.reset()
             self._rest(ladder)
