@@ -188,11 +188,12 @@ class Port:
         """
         self._check_process()
         loop, traffic = self.loop, self.state.traffic
-        traffic.waiting += 1
+        own = object()
+        traffic.waiting.add(own)
         try:
             held = loop.wait(lambda: condition() or loop.stop is not None, timeout)
         finally:
-            traffic.waiting -= 1
+            traffic.waiting.discard(own)
         if held and not condition():
             assert loop.stop is not None
             raise ClosedError(f"the world is ending ({loop.stop.reason}); this call will not be finished")

@@ -20,15 +20,14 @@ STALLED = 5.0
 class Held:
     """Large frames of a result that are here; gone when the result is taken or dropped."""
 
-    __slots__ = ("_traffic", "_weight")
+    __slots__ = ("_traffic",)
 
     def __init__(self, traffic: Traffic, weight: int) -> None:
         self._traffic = traffic
-        self._weight = weight
-        traffic.untaken += weight
+        traffic.held[id(self)] = weight
 
     def __del__(self) -> None:
-        self._traffic.untaken -= self._weight
+        self._traffic.held.pop(id(self), None)
 
 
 class Traffic:
@@ -38,9 +37,14 @@ class Traffic:
         self.window = window
         self.threshold = threshold
         self.under_way: Counter[int] = Counter()  # weight of the calls that have not ended, by receiver
-        self.untaken = 0  # weight of the results that are here
-        self.waiting = 0  # threads of the script that wait for results
+        self.held: dict[int, int] = {}  # weights of the results that are here; they go in any thread, as the garbage collector does
+        self.waiting: set[object] = set()  # waits of the script's threads for results
         self._let_in = 0.0  # when a result was last let in (monotonic)
+
+    @property
+    def untaken(self) -> int:
+        """Weight of the results that are here."""
+        return sum(list(self.held.values()))
 
     def weigh(self, frames: Sequence[Frame]) -> int:
         """Bytes in the large ones of frames."""

@@ -27,7 +27,7 @@ builtins_of = attrgetter("__builtins__")
 #: Names that each module has of its own; what else has underscores is the user's.
 MODULE_OWN = frozenset({"__name__", "__doc__", "__builtins__", "__loader__", "__spec__", "__package__"})
 
-GLOBAL_OPS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"})
+GLOBAL_OPS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL"})
 
 
 class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
