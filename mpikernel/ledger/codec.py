@@ -6,10 +6,12 @@ Knows nothing of where rows are kept. A change of keys or values raises `records
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from mpikernel.ledger.pages import Position
 from mpikernel.ledger.records import Record, Run
 
 #: Where the format and the last writer are kept, in ASCII. They sort before everything else.
@@ -22,6 +24,7 @@ _RECORD = struct.Struct(">BIQ")  # 2, run, task
 _encoder = msgspec.msgpack.Encoder()
 _run_decoder = msgspec.msgpack.Decoder(Run)
 _record_decoder = msgspec.msgpack.Decoder(Record)
+_page_decoder = msgspec.msgpack.Decoder(list[tuple[int, Record]])
 
 #: Every run's key is in [first, end).
 RUNS = (b"\x01", b"\x02")
@@ -46,6 +49,12 @@ def run_of(key: bytes) -> int:
     return number
 
 
+def position_of(key: bytes) -> Position:
+    """The run and the task of the record with this key."""
+    _, run, task = _RECORD.unpack(key)
+    return run, task
+
+
 def encode(value: Record | Run) -> bytes:
     try:
         return _encoder.encode(value)
@@ -59,6 +68,16 @@ def decode_run(data: bytes) -> Run:
 
 def decode_record(data: bytes) -> Record:
     return _record_decoder.decode(data)
+
+
+def encode_page(rows: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Rows of records as one text, each as it is stored and with its run in front."""
+    return _encoder.encode([(run_of(key), msgspec.Raw(data)) for key, data in rows])
+
+
+def decode_page(data: bytes | memoryview) -> list[tuple[int, Record]]:
+    """The (run, record) of each row of a page."""
+    return _page_decoder.decode(data)
 
 
 def _spelled_out(value: Any) -> Any:

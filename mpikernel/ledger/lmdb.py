@@ -7,7 +7,7 @@ chunk, so that LMDB can use its pages again and its map can grow. Only this modu
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice, takewhile
 from pathlib import Path
@@ -84,11 +84,11 @@ class LmdbStore:
             yield from chunk
             first = chunk[-1][0] + b"\0"
 
-    def commit(self, rows: list[Row]) -> None:
+    def commit(self, rows: list[Row], removed: Sequence[bytes] = ()) -> int:
         with _explained(f"the ledger in {self.name} cannot be written", self._folder):
             while True:
                 try:
-                    return self._put(rows)
+                    return self._put(rows, removed)
                 except lmdb.MapFullError:
                     self._make_room()
 
@@ -102,9 +102,10 @@ class LmdbStore:
         with _explained(f"the ledger in {self.name} cannot be read"), self._environment.begin() as transaction:
             return list(islice(_scan(transaction, first, end), CHUNK))
 
-    def _put(self, rows: list[Row]) -> None:
+    def _put(self, rows: list[Row], removed: Sequence[bytes]) -> int:
         with self._environment.begin(write=True) as transaction, transaction.cursor() as cursor:
             cursor.putmulti(rows)  # new keys in their order fill pages to the brim, as MDB_APPEND would (measured: the same size and time)
+            return sum(map(transaction.delete, removed))
 
     def _make_room(self) -> None:
         """Free the pages that killed readers still hold; if there were none, double the map."""

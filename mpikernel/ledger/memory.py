@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mpikernel.ledger.store import Row, StoredLedger
 
@@ -19,8 +19,9 @@ class MemoryStore:
         for key in sorted(key for key in self._rows if first <= key < end):
             yield key, self._rows[key]
 
-    def commit(self, rows: list[Row]) -> None:
+    def commit(self, rows: list[Row], removed: Sequence[bytes] = ()) -> int:
         self._rows.update(rows)
+        return sum(self._rows.pop(key, None) is not None for key in removed)
 
     def close(self) -> None:
         """Nothing was opened."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from mpikernel.ledger.pages import Page, Position
 from mpikernel.ledger.records import Record, Run
 
 
@@ -28,12 +29,19 @@ class LedgerReader(Protocol):
         An unknown run has no records.
         """
 
+    def page(self, first: Position, last: Position, limit: int) -> Page:
+        """The first `limit` records (at least one) from `first` to `last`, both included; in the order of `records`."""
+
     def close(self) -> None:
         """Let go of what was opened. A second time it does nothing."""
 
 
 class Ledger(LedgerReader, Protocol):
     """Keeps records. One thread at a time uses it."""
+
+    @property
+    def run(self) -> int:
+        """The number of the open run, 0 if there is none."""
 
     @property
     def pending(self) -> int:
@@ -55,6 +63,12 @@ class Ledger(LedgerReader, Protocol):
         """Make everything that is pending durable, all of it or nothing. With nothing pending it costs nothing.
 
         After an error everything is still pending, what was committed before is untouched, and it may be tried again.
+        """
+
+    def remove(self, run: int, tasks: Iterable[int]) -> int:
+        """Remove the records of these calls, and return how many there were; what is not there is passed over.
+
+        Durable before it returns, together with what was pending. A call that has not ended is written again when it does.
         """
 
     def end_run(self, exit_code: int, ended: float) -> None:

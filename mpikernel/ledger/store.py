@@ -7,9 +7,9 @@ rows are, nor when it is time to commit.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import merge
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import Protocol, TypeVar
 
@@ -17,6 +17,7 @@ import msgspec
 
 from mpikernel.errors import LedgerError
 from mpikernel.ledger import codec
+from mpikernel.ledger.pages import Page, Position
 from mpikernel.ledger.records import Record, Run
 
 T = TypeVar("T")
@@ -38,10 +39,13 @@ class ReadStore(Protocol):
 
 
 class Store(ReadStore, Protocol):
-    """Rows that can be added to and replaced, but not removed."""
+    """Rows that can be added to, replaced and removed."""
 
-    def commit(self, rows: list[Row]) -> None:
-        """Make rows, which come in order of their keys, durable: all of them or, with a LedgerError, none."""
+    def commit(self, rows: list[Row], removed: Sequence[bytes] = ()) -> int:
+        """Make rows, which come in order of their keys, durable, and remove others by their keys: all or, with a LedgerError, nothing.
+
+        Returns how many of `removed` there were, the rows among them.
+        """
 
 
 class StoredReader:
@@ -61,6 +65,11 @@ class StoredReader:
     def records(self, run: int | None = None) -> Iterator[tuple[int, Record]]:
         for key, data in self._rows(*codec.record_range(run)):
             yield self._decoded(codec.run_of, key), self._decoded(codec.decode_record, data)
+
+    def page(self, first: Position, last: Position, limit: int) -> Page:
+        rows = list(islice(self._rows(codec.record_key(*first), codec.record_key(*last) + b"\0"), limit + 1))
+        following = codec.position_of(rows.pop()[0]) if len(rows) > limit else None
+        return Page(codec.encode_page(rows), following)
 
     def close(self) -> None:
         self._store.close()
@@ -83,6 +92,10 @@ class StoredLedger(StoredReader):
         self._home = store
         self._run: Run | None = None  # the open run
         self._pending: dict[bytes, bytes] = {}  # rows that are not in the store yet
+
+    @property
+    def run(self) -> int:
+        return self._run.number if self._run is not None else 0
 
     @property
     def pending(self) -> int:
@@ -110,6 +123,13 @@ class StoredLedger(StoredReader):
             self._home.commit(sorted(self._pending.items()))
             self._pending.clear()
 
+    def remove(self, run: int, tasks: Iterable[int]) -> int:
+        self._begun()
+        keys = [codec.record_key(run, task) for task in tasks]
+        removed = self._home.commit(sorted(self._pending.items()), keys)
+        self._pending.clear()
+        return removed
+
     def end_run(self, exit_code: int, ended: float) -> None:
         run = msgspec.structs.replace(self._begun(), exit_code=exit_code, ended=ended)
         self._pending[codec.run_key(run.number)] = codec.encode(run)
@@ -131,6 +151,9 @@ class StoredLedger(StoredReader):
 
     def _rows(self, first: bytes, end: bytes) -> Iterator[Row]:
         pending = sorted(row for row in self._pending.items() if first <= row[0] < end)
+        if not pending:
+            yield from super()._rows(first, end)
+            return
         for _, versions in groupby(merge(super()._rows(first, end), pending, key=_key), key=_key):
             *_, newest = versions  # merge is stable: what is pending comes after what is stored
             yield newest
