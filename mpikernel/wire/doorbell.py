@@ -37,10 +37,8 @@ class Doorbell:
         page = os.memfd_create("mpikernel-doorbell", os.MFD_CLOEXEC)
         os.ftruncate(page, mmap.PAGESIZE)
         self._page = mmap.mmap(page, mmap.PAGESIZE)
-        self._poll = select.poll()
-        self._poll.register(self._read, select.POLLIN)
         self._mates: dict[int, tuple[mmap.mmap, int]] = {}  # page and pipe, by rank
-        self._sleepers = 0  # threads of this process
+        self._sleepers: set[object] = set()  # one for each thread of this process that sleeps
         self.address = Address(os.getpid(), page, self._write)
 
     def meet(self, mates: Mapping[int, Address]) -> bool:
@@ -73,11 +71,14 @@ class Doorbell:
 
     def sleep(self, seconds: float) -> None:
         """Wait for a ring; no longer than so many seconds."""
-        self._sleepers += 1
+        pipe = select.poll()  # of its own: no two threads may use one at a time
+        pipe.register(self._read, select.POLLIN)
+        own = object()
+        self._sleepers.add(own)
         try:
-            self._poll.poll(1000 * min(seconds, LONGEST))
+            pipe.poll(1000 * min(seconds, LONGEST))
         finally:
-            self._sleepers -= 1
+            self._sleepers.discard(own)
 
 
 def _open(address: Address) -> tuple[mmap.mmap, int]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,15 @@ def test_threads_of_one_process_wake_each_other(pair: tuple[Doorbell, Doorbell])
     while woken.is_alive():  # until it sleeps there is nobody to wake
         bell.ring_here()
         woken.join(0.01)
+
+
+def test_a_ring_wakes_every_thread_that_sleeps(pair: tuple[Doorbell, Doorbell]) -> None:
+    first, second = pair
+    second.arm()
+    with ThreadPoolExecutor(3) as threads:
+        asleep = [threads.submit(sleeps, second, 30) for _ in range(3)]
+        first.ring(1)
+        assert not any(each.result() for each in asleep)
 
 
 def test_it_works_between_processes_and_nothing_of_it_is_left(pair: tuple[Doorbell, Doorbell]) -> None:
