@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from mpikernel.client.balanced import LoadBalancedView
 from mpikernel.client.direct import DirectView
 from mpikernel.client.here import find_port
 from mpikernel.client.port import Port
+from mpikernel.client.queries import Jobs, Queries
 from mpikernel.client.result import AsyncResult, seconds
 from mpikernel.client.view import Targets
 from mpikernel.errors import ClosedError
@@ -83,6 +84,86 @@ class Client:
         else:
             calls = [call for result in ([jobs] if isinstance(jobs, AsyncResult) else jobs) for call in result.calls]
         self.port.cancel(calls)
+
+    # what the ledger tells ---------------------------------------------------------------------------------------------
+
+    @property
+    def run_number(self) -> int:
+        """Which run of its cluster directory this is, counted from 1."""
+        return Queries(self.port).run
+
+    @property
+    def history(self) -> list[int]:
+        """The ids of all calls of this run, in the order in which they were made; those that were purged are not among them."""
+        return Queries(self.port).history()
+
+    def db_query(
+        self, query: Mapping[str, Any], keys: Iterable[str] | None = None, limit: int | None = None, order: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The records of all calls, of this and of earlier runs in the same cluster directory, that match a query; see :doc:`history`.
+
+        Args:
+            query: a dict such as ``{"status": "error", "run": client.run_number}``; ``{}`` matches everything.
+            keys: the fields that are wanted; all if None.
+            limit: no more records than that.
+            order: a field, ``"-field"`` for the greatest first; what is None comes last. Otherwise by run, and in it by id.
+
+        Returns:
+            a dict for each record: `msg_id`, `run`, `kind`, `label`, `status`, `engine_id`, `rank`, `host`, `submitted`, `started`,
+            `completed` (datetimes in UTC), `error`, `attempt`. None stands for what is not known or has not happened.
+
+        Raises:
+            UsageError: the query is wrong; says where, and what is known.
+            LedgerError: the ledger cannot be read.
+        """
+        return Queries(self.port).find(query, keys, limit, order)
+
+    def result_status(self, jobs: Jobs | None = None) -> dict[str, list[int]]:
+        """How calls of this run stand: ``{"pending": ids, "completed": ids, "failed": ids}``.
+
+        What failed or was cancelled has completed too.
+
+        Args:
+            jobs: ids, or AsyncResults; every call of this run if None.
+
+        Raises:
+            UsageError: there is no such call in this run, or its record was purged.
+        """
+        return Queries(self.port).statuses(jobs)
+
+    def get_result(self, job: int | AsyncResult) -> AsyncResult:
+        """The AsyncResult that a call of this run belongs to, as long as the call has not ended or anybody still holds it.
+
+        Raises:
+            UsageError: it is gone, since values are not kept in the ledger; tells how the call ended. Or there is no such call.
+        """
+        return Queries(self.port).result(job)
+
+    def queue_status(self, targets: Targets = None, verbose: bool = False) -> dict[Any, Any]:
+        """How many calls of this script engines have: ``{engine: {"queue": n, "completed": n, "tasks": n}, "unassigned": n}``.
+
+        `queue` are direct calls that have not ended and `completed` are calls that have ended there. `tasks` are tasks that have not ended
+        of which this script knows the engine; it learns that from most of them only as they end, so until then they are `unassigned`.
+
+        Args:
+            targets: all engines if None; for a single id only what is said of that engine.
+            verbose: lists of ids in place of numbers; those of `completed` come from the ledger.
+        """
+        return Queries(self.port).queue(targets, verbose)
+
+    def purge_results(self, jobs: Jobs | str | None = None, targets: Targets = None, run: int | None = None) -> int:
+        """Remove records of calls that have ended from the ledger, and return how many. Calls that have not ended stay.
+
+        Args:
+            jobs: ids, AsyncResults, or ``"all"``.
+            targets: engines, all of whose calls are meant, besides `jobs`.
+            run: the number of the run that they are of. If None, ids are those of this run, and the rest is of every run.
+
+        Raises:
+            UsageError: one of the calls has not ended, or there is none of that id; nothing was removed.
+            LedgerError: the ledger cannot be written.
+        """
+        return Queries(self.port).purge(jobs, targets, run)
 
     def close(self) -> None:
         """Make no calls through this client any more. The world goes on; results that are still to come do come."""

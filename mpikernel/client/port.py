@@ -12,6 +12,8 @@ from typing import Any
 
 from mpikernel.client.areas import Areas, tidy
 from mpikernel.client.pickled import Pickled, PickledFunctions
+from mpikernel.client.questions import REACTIONS as ANSWERS
+from mpikernel.client.questions import Questions
 from mpikernel.client.reactor import PLACES, REACTIONS, record_of, tick
 from mpikernel.client.state import TASKS, Call, ClientState, Collector
 from mpikernel.errors import ClosedError, NoWorldError
@@ -36,11 +38,13 @@ class Port:
         self.stream = stream  # whether engines' output is shown unless a view says otherwise
         self.functions = PickledFunctions()
         self.areas = Areas()
+        self.questions = Questions()
         self._on_an_engine = on_an_engine
         self._process = os.getpid()
         loop.transport.hungry = lambda: loop.stop is not None or state.hungry()
         loop.host(state, REACTIONS, tick, PLACES)
         loop.host(self.areas, {}, tidy)
+        loop.host(self.questions, ANSWERS)
 
     def check_open(self) -> None:
         """Refuse new calls where they could only fail or hang."""
@@ -76,12 +80,14 @@ class Port:
         if any(weights):
             self._wait_for_room(dict(zip(targets, weights, strict=True)))
         state, now = self.state, self.loop.clock()
+        large = len(targets) > 1 and any(map(state.traffic.any_large, payloads))
         with self.loop.hold:
-            busy = {call.engine for call in state.open.values()} if any(weights) else ()
+            busy = {call.engine for call in state.open.values()} if large else ()
             calls = [state.new_call(kind, label, engine, now) for engine in targets]
             collector.expecting(calls)
+            state.tally.holds(calls, collector)
             mail = [(call, *make(call, index)) for index, call in enumerate(calls)]
-            routes = self._routes([(call.engine, frames) for call, _, frames in mail if call.engine not in busy]) if any(weights) else {}
+            routes = self._routes([(call.engine, frames) for call, _, frames in mail if call.engine not in busy]) if large else {}
             for call, message, frames in mail:
                 call.collector = collector
                 self._send(call, state.engines[call.engine], message, frames, routes.get(call.engine))
@@ -108,7 +114,7 @@ class Port:
         state, own = self.state, self.loop.transport.rank
         alike: dict[tuple[int, ...], list[int]] = {}
         for engine, frames in targets:
-            if state.engines[engine] != own and state.traffic.weigh(frames):
+            if state.engines[engine] != own and state.traffic.any_large(frames):
                 alike.setdefault(tuple(map(id, frames)), []).append(engine)
         routes: dict[int, Route] = {}
         for engines in alike.values():
@@ -147,6 +153,7 @@ class Port:
         with self.loop.hold:
             calls = [state.new_call("task", label, -1, now, is_task=True) for _ in arguments]
             collector.expecting(calls)
+            state.tally.holds(calls, collector)
             for call, frames, weight in zip(calls, arguments, weights, strict=True):
                 call.collector = collector
                 carried = 0 if state.knows(TASKS, function.digest, size(function.frames)) else len(function.frames)

@@ -24,6 +24,7 @@ def on_done(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> No
         state.traffic.under_way[TASKS if call.is_task else call.engine] -= call.weight
     if done.engine >= 0:
         call.engine = done.engine
+    state.tally.ended(call)
     if not call.is_task:
         state.notes.write(record_of(state, call), now)
     gathering = state.gathers.pop(call.id, None)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct, field
 
+from mpikernel.client.tally import Tally
 from mpikernel.client.traffic import Held, Traffic
 from mpikernel.errors import UsageError
 from mpikernel.wire.envelope import Departure, Frame
@@ -115,6 +116,7 @@ class ClientState(Struct, eq=False):
     hosts: tuple[str, ...]  # by rank
     afterwards: Callable[[Callable[[], None]], None]  # has something done when the turn is over
     traffic: Traffic
+    tally: Tally = field(default_factory=Tally)
     next_call: int = 0
     open: dict[int, Call] = field(default_factory=dict)  # calls that have not ended
     sent: dict[int, Sent] = field(default_factory=dict)  # functions, by the engine they were sent to, or TASKS

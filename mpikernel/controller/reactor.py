@@ -1,4 +1,4 @@
-"""What the controller does: keep records, and end the world in order.
+"""What the controller does: keep records, and end the world in order. What it says about records is in answering.py.
 
 The end: someone says why (the script is over, a signal), everybody is told to stop, everybody says goodbye, the ledger is
 closed, everybody is told to leave. Whoever does not stop within the grace is named, and the world is aborted (by boot).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 
+from mpikernel.controller import answering
 from mpikernel.controller.state import ControllerState
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import SCRIPT_ENDED, Goodbye, Leave, Note, ScriptEnded, Signalled, Stop
@@ -63,4 +64,4 @@ def commit_when_due(state: ControllerState, out: Outbox, now: float) -> None:
         state.committed = now
 
 
-REACTIONS = {Note: on_note, ScriptEnded: on_script_ended, Signalled: on_signalled, Goodbye: on_goodbye}
+REACTIONS = {Note: on_note, ScriptEnded: on_script_ended, Signalled: on_signalled, Goodbye: on_goodbye} | answering.REACTIONS

@@ -75,7 +75,7 @@ def encode_page(rows: Sequence[tuple[bytes, bytes]]) -> bytes:
     return _encoder.encode([(run_of(key), msgspec.Raw(data)) for key, data in rows])
 
 
-def decode_page(data: bytes | memoryview) -> list[tuple[int, Record]]:
+def decode_page(data: bytes | bytearray | memoryview) -> list[tuple[int, Record]]:
     """The (run, record) of each row of a page."""
     return _page_decoder.decode(data)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import msgspec
 
+from mpikernel.ledger.pages import Position
 from mpikernel.ledger.records import Record
 from mpikernel.world.roles import Role
 
 #: Raised whenever a struct below changes its meaning; a world of mixed versions is refused at boot.
-PROTOCOL = 2
+PROTOCOL = 3
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -246,6 +247,40 @@ class ScriptEnded(Message, frozen=True, array_like=True, tag=41):
     code: int
 
 
+# client -> controller, and its answers: the ledger ------------------------------------------------------------------------------
+
+
+class Query(Message, frozen=True, array_like=True, tag=45):
+    """Send the first records, at most `limit`, from one position to another, both included. What they are searched for the client knows."""
+
+    query: int
+    first: Position
+    last: Position
+    limit: int
+
+
+class Purge(Message, frozen=True, array_like=True, tag=46):
+    """Remove the records of these calls, which have ended, from the ledger."""
+
+    query: int
+    run: int
+    calls: tuple[int, ...]
+
+
+class Answer(Message, frozen=True, array_like=True, tag=47):
+    """controller -> client: one answer to each Query and each Purge. Frames: the page that was asked for.
+
+    `run` is the number of this run, `following` the position at which a page would go on, `removed` the number of records that a Purge
+    removed; `error` says what is wrong with the ledger.
+    """
+
+    query: int
+    run: int
+    following: Position | None
+    removed: int
+    error: str
+
+
 # any rank <-> controller -----------------------------------------------------------------------------------------------------
 
 
@@ -281,9 +316,9 @@ RECEIVERS: dict[type[Message], Role | None] = {
     **dict.fromkeys(
         (Apply, Execute, Push, Pull, Keys, Clear, CancelCalls, Withdraw, Gather, Give, PushShared, SharedArea, Unshare), Role.ENGINE
     ),
-    **dict.fromkeys((Done, Output, Cancelled, Described), Role.SCRIPT),
+    **dict.fromkeys((Done, Output, Cancelled, Described, Answer), Role.SCRIPT),
     **dict.fromkeys((Submit, CancelTasks, Released, Failed, Withdrawn), Role.TASK),
-    **dict.fromkeys((Note, ScriptEnded, Signalled, Goodbye), Role.CONTROLLER),
+    **dict.fromkeys((Note, ScriptEnded, Signalled, Goodbye, Query, Purge), Role.CONTROLLER),
     **dict.fromkeys((Stop, Leave), None),
 }
 
@@ -293,5 +328,5 @@ URGENT = frozenset({Signalled, Stop})
 AnyMessage = (
     Apply | Execute | Push | Pull | Keys | Clear | CancelCalls | Done | Output | Cancelled | Submit | CancelTasks
     | Released | Failed | Withdrawn | Withdraw | Note | ScriptEnded | Signalled | Stop | Goodbye | Leave
-    | Gather | Give | Described | PushShared | SharedArea | Unshare
+    | Gather | Give | Described | PushShared | SharedArea | Unshare | Query | Purge | Answer
 )  # fmt: skip

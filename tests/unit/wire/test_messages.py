@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -22,8 +23,12 @@ def of(hint: Any) -> st.SearchStrategy[Any]:
         return st.integers(-(2**63), 2**64 - 1)
     if hint is float:
         return st.floats(allow_nan=False)
-    if get_args(hint):
+    if isinstance(hint, UnionType):
+        return st.one_of(map(of, get_args(hint)))
+    if Ellipsis in get_args(hint):
         return st.lists(of(get_args(hint)[0]), max_size=4).map(tuple)
+    if get_args(hint):
+        return st.tuples(*map(of, get_args(hint)))
     if issubclass(hint, Struct):
         return st.builds(hint, *map(of, get_type_hints(hint).values()))
     return st.from_type(hint)

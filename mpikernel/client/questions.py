@@ -1,0 +1,36 @@
+"""What a client has asked the controller and not heard yet. Touched under the loop's lock; waiting is for whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct, field
+
+from mpikernel.wire.loop import Outbox
+from mpikernel.wire.messages import Answer, Purge, Query
+from mpikernel.wire.transport import Arrival
+
+
+class Questions(Struct, eq=False):
+    run: int = 0  # the number of this run, once an answer has told it
+    next: int = 0
+    open: dict[int, Arrival | None] = field(default_factory=dict)  # by number, with the answer once it is there
+
+    def ask(self, out: Outbox, controller: int, make: Callable[[int], Query | Purge]) -> int:
+        """Send a question that is made with its number, and return that."""
+        number = self.next
+        self.next += 1
+        self.open[number] = None
+        out.send(controller, make(number))
+        return number
+
+
+def on_answer(questions: Questions, out: Outbox, arrival: Arrival, now: float) -> None:
+    answer = arrival.message
+    assert isinstance(answer, Answer)
+    questions.run = answer.run or questions.run
+    if answer.query in questions.open:  # else whoever asked has gone
+        questions.open[answer.query] = arrival
+
+
+REACTIONS = {Answer: on_answer}
