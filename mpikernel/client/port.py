@@ -80,14 +80,13 @@ class Port:
         if any(weights):
             self._wait_for_room(dict(zip(targets, weights, strict=True)))
         state, now = self.state, self.loop.clock()
-        large = len(targets) > 1 and any(map(state.traffic.any_large, payloads))
         with self.loop.hold:
-            busy = {call.engine for call in state.open.values()} if large else ()
+            busy = {call.engine for call in state.open.values()} if any(weights) else ()
             calls = [state.new_call(kind, label, engine, now) for engine in targets]
             collector.expecting(calls)
             state.tally.holds(calls, collector)
             mail = [(call, *make(call, index)) for index, call in enumerate(calls)]
-            routes = self._routes([(call.engine, frames) for call, _, frames in mail if call.engine not in busy]) if large else {}
+            routes = self._routes([(call.engine, frames) for call, _, frames in mail if call.engine not in busy]) if any(weights) else {}
             for call, message, frames in mail:
                 call.collector = collector
                 self._send(call, state.engines[call.engine], message, frames, routes.get(call.engine))
@@ -114,7 +113,7 @@ class Port:
         state, own = self.state, self.loop.transport.rank
         alike: dict[tuple[int, ...], list[int]] = {}
         for engine, frames in targets:
-            if state.engines[engine] != own and state.traffic.any_large(frames):
+            if state.engines[engine] != own and state.traffic.weigh(frames):
                 alike.setdefault(tuple(map(id, frames)), []).append(engine)
         routes: dict[int, Route] = {}
         for engines in alike.values():
