@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mpikernel.client.balanced import LoadBalancedView as LoadBalancedView
     from mpikernel.client.client import Client as Client
     from mpikernel.client.direct import DirectView as DirectView
+    from mpikernel.client.pool import Pool as Pool
     from mpikernel.client.result import AsyncResult as AsyncResult
     from mpikernel.client.serialized import Serialized as Serialized
     from mpikernel.client.serialized import serialize as serialize
@@ -27,14 +28,15 @@ _HOMES = {
     "CompositeError": "mpikernel.errors",
     "DirectView": "mpikernel.client.direct",
     "LoadBalancedView": "mpikernel.client.balanced",
+    "Pool": "mpikernel.client.pool",
     "Reference": "mpikernel.wire.functions",
     "Serialized": "mpikernel.client.serialized",
     "serialize": "mpikernel.client.serialized",
 }
 
 __all__ = [
-    "ArrayFile", "AsyncResult", "Client", "CompositeError", "DirectView", "LoadBalancedView", "Reference", "Serialized", "__version__",
-    "serialize",
+    "ArrayFile", "AsyncResult", "Client", "CompositeError", "DirectView", "LoadBalancedView", "Pool", "Reference", "Serialized",
+    "__version__", "serialize",
 ]  # fmt: skip
 
 

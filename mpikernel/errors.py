@@ -15,11 +15,14 @@
      |   |- OurProtocolError            this rank was about to break the protocol: a defect in mpikernel
      |   `- PeerProtocolError           another rank broke it; names the rank
      |- TaskAborted (CancelledError)    the call was cancelled before it began, or the world ended before it could
+     |- PoolTimeoutError (multiprocessing.TimeoutError, TimeoutError)
+     |                                  a result of a Pool is not there in time
      |- RemoteError (RuntimeError)      stands for an exception that could not be rebuilt here
      |- RemoteTraceback                 the cause of an exception that came from an engine: its traceback as text
      `- CompositeError (ExceptionGroup) what went wrong on several engines
 
-TaskAborted is made when it is first asked for: its base comes from concurrent.futures, which engines need not import to start.
+TaskAborted and PoolTimeoutError are made when they are first asked for: their bases come from concurrent.futures and
+multiprocessing, which engines need not import to start.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
+    import multiprocessing
     from concurrent.futures import CancelledError
 
 
@@ -115,15 +119,32 @@ if TYPE_CHECKING:
     class TaskAborted(MpikernelError, CancelledError):
         """The call was cancelled before it began, or the world ended before it could."""
 
+    class PoolTimeoutError(MpikernelError, multiprocessing.TimeoutError, TimeoutError):
+        """A result of a Pool is not there in time. It is multiprocessing's TimeoutError, and Python's own."""
+
+
+#: The texts of the errors that are made late; those above are for type checkers.
+_LATE = {
+    "TaskAborted": "The call was cancelled before it began, or the world ended before it could.",
+    "PoolTimeoutError": "A result of a Pool is not there in time. It is multiprocessing's TimeoutError, and Python's own.",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name != "TaskAborted":
+    if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from concurrent.futures import CancelledError  # here and not above: 15 ms of imports that only clients need
-
-    body = {"__module__": __name__, "__doc__": "The call was cancelled before it began, or the world ended before it could."}
-    globals()[name] = type(name, (MpikernelError, CancelledError), body)
+    globals()[name] = type(name, _late_bases(name), {"__module__": __name__, "__doc__": _LATE[name]})
     return globals()[name]
+
+
+def _late_bases(name: str) -> tuple[type[BaseException], ...]:
+    if name == "TaskAborted":
+        from concurrent.futures import CancelledError  # here and not above: 15 ms of imports that only clients need
+
+        return MpikernelError, CancelledError
+    import multiprocessing  # here and not above: only scripts with a Pool need it
+
+    return MpikernelError, multiprocessing.TimeoutError, TimeoutError
 
 
 class RemoteError(MpikernelError, RuntimeError):

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from mpikernel.client.executor import EngineExecutor
 from mpikernel.client.items import apply_to_items
 from mpikernel.client.result import AsyncMapResult, AsyncResult
 from mpikernel.client.view import Targets, View, label_of
@@ -48,7 +49,12 @@ class LoadBalancedView(View):
             raise UsageError(f"retries={retries!r} is not a number of retries: it is an integer from 0 to {MOST_RETRIES}")
         self._retries = int(retries)
 
-    def apply_async(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncResult:
+    @property
+    def executor(self) -> EngineExecutor:
+        """A new executor of `concurrent.futures` whose calls are tasks of this view, with its flags."""
+        return EngineExecutor(self)
+
+    def apply_async(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> AsyncResult:
         """Queue one call of function(*args, **kwargs) without waiting."""
         label = label_of(function)
         result = AsyncResult(self._port, label, True)

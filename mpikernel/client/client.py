@@ -8,7 +8,9 @@ from typing import Any, NoReturn
 
 from mpikernel.client.balanced import LoadBalancedView
 from mpikernel.client.direct import DirectView
+from mpikernel.client.executor import EngineExecutor
 from mpikernel.client.here import find_port
+from mpikernel.client.intake import Initializer
 from mpikernel.client.port import Port
 from mpikernel.client.queries import Jobs, Queries
 from mpikernel.client.result import AsyncResult, seconds
@@ -69,6 +71,17 @@ class Client:
     def load_balanced_view(self, targets: Targets = None, block: bool = False) -> LoadBalancedView:
         """A view in which each call goes to an engine that is free, of `targets` only if they are given."""
         return LoadBalancedView(self, targets, block)
+
+    def executor(self, targets: Targets = None, initializer: Initializer = None, initargs: Iterable[Any] = ()) -> EngineExecutor:
+        """The engines, or `targets` only, as an executor of `concurrent.futures`.
+
+        Args:
+            targets: which engines; all if None.
+            initializer: called as initializer(*initargs) once on each engine, now. What is submitted waits for it; if it fails
+                on any engine, that raises BrokenExecutor.
+            initargs: its arguments.
+        """
+        return EngineExecutor(self.load_balanced_view(targets), initializer, initargs)
 
     def wait(self, jobs: AsyncResult | Sequence[AsyncResult] | None = None, timeout: float | None = None) -> bool:
         """Wait for results, or for everything that was submitted; whether it is done, after at most `timeout` seconds."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from mpikernel.arrays.partition import BLOCKS, join, partition
+from mpikernel.client.executor import EngineExecutor
 from mpikernel.client.imports import ImportOnEngines
 from mpikernel.client.items import apply_to_items
 from mpikernel.client.moving import MovingView
@@ -32,7 +33,7 @@ class DirectView(MovingView):
 
     # calling -----------------------------------------------------------------------------------------------------------
 
-    def apply_async(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncResult:
+    def apply_async(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> AsyncResult:
         """Call function(*args, **kwargs) on every engine without waiting."""
         label = label_of(function)
         arguments = dump((args, kwargs), f"the arguments of {label}")
@@ -112,6 +113,11 @@ class DirectView(MovingView):
     def parallel(self, function: Callable[..., Any] | None = None, *, dist: str = BLOCKS, block: bool | None = None) -> Any:
         """Decorator: calling the function calls it on parts of its arguments; `.map` calls it on items. With or without parentheses."""
         return decorator(lambda f: ParallelFunction(self, f, dist, block), function)
+
+    @property
+    def executor(self) -> EngineExecutor:
+        """A new executor of `concurrent.futures`: each call goes to one of these engines, whichever is free."""
+        return self.client.executor(list(self._ids))
 
     def sync_imports(self) -> ImportOnEngines:
         """With-statement: what is imported inside is imported on the engines too, under the same names."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from os import PathLike
 from typing import Any, NoReturn, Self
 
 from mpikernel.arrays.growing import FLUSH_INTERVAL, store_rows
+from mpikernel.client.awaiting import arrival
 from mpikernel.client.metadata import KEYS, Metadata, metadata_of
 from mpikernel.client.port import Port
 from mpikernel.client.progress import show_progress
@@ -47,6 +48,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         self._left = 0  # calls that have not ended
         self._value: list[Any] = []  # the assembled value, once it was asked for
         self._begun = time.time()
+        self._told = False  # its callbacks have run
 
     def expecting(self, calls: Sequence[Call]) -> None:
         """These calls are about to be sent; under the loop's lock, so that none can end before it is counted."""
@@ -56,7 +58,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
     def launched(self) -> Self:
         """Everything has been submitted: have it leave."""
         if not self.calls:
-            self._settle()
+            self._tell()
         self._port.nudge()
         return self
 
@@ -64,7 +66,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         """A call has ended; under the loop's lock."""
         self._left -= 1
         if self._left == 0:
-            self._port.loop.afterwards(self._settle)
+            self._port.loop.afterwards(self._tell)
 
     def awaited(self) -> bool:
         """Whether anybody will be told when it is done: whoever waits by the means of futures does not wait here."""
@@ -80,6 +82,12 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
     def wait_for_send(self, timeout: float | None = None) -> bool:
         """Wait until `sent`; whether it is, after at most `timeout` seconds (None or negative: no limit)."""
         return self._port.wait(lambda: not self.departure.pending, seconds(timeout))
+
+    def _tell(self) -> None:
+        try:
+            self._settle()
+        finally:
+            self._told = True
 
     def _settle(self) -> None:
         """All calls have ended: become done, which runs the callbacks. Outside the lock."""
@@ -204,6 +212,19 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         value = self.result(timeout)
         values = [value] if self._single else [call.value() for call in self.calls]
         return {call.engine: value for call, value in zip(self.calls, values, strict=True)}
+
+    def wait_until_told(self) -> None:
+        """Wait until it is done and the callbacks that were added before have run. Not to be called in such a callback."""
+        self._port.wait(lambda: self._told)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """`await result` gives its value; what is awaited in vain, because the awaiting task is cancelled, is aborted."""
+        yield from self.arrival().__await__()
+        return self.result()
+
+    async def arrival(self) -> None:
+        """Wait in a coroutine until it is done, however it ended. If the waiting task is cancelled, it is aborted."""
+        await arrival(self)
 
     def __len__(self) -> int:
         return len(self.calls)

@@ -130,16 +130,16 @@ class View(ABC):
         finally:
             self.set_flags(**before)
 
-    def apply(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def apply(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call function(*args, **kwargs); the value if `block` is set, else an AsyncResult."""
         return self._blocked(self.apply_async(function, *args, **kwargs))
 
-    def apply_sync(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def apply_sync(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call function(*args, **kwargs) and wait for the value."""
         return self.apply_async(function, *args, **kwargs).get()
 
     @abstractmethod
-    def apply_async(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncResult:
+    def apply_async(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> AsyncResult:
         """Call function(*args, **kwargs) without waiting."""
 
     def _blocked(self, result: AsyncResult, block: bool | None = None) -> Any:

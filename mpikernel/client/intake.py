@@ -1,0 +1,108 @@
+"""What an executor and a pool have in common: a view that takes their calls, what they have submitted, and an end.
+
+It knows no interface of anybody else's; those are in executor.py and pool.py. Results keep themselves alive until they are done.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import BrokenExecutor, Future
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
+
+from mpikernel.client.result import AsyncMapResult, AsyncResult
+from mpikernel.client.view import label_of
+from mpikernel.errors import MpikernelError, UsageError
+
+if TYPE_CHECKING:
+    from mpikernel.client.balanced import LoadBalancedView
+
+R = TypeVar("R", bound=AsyncResult)
+Initializer = Callable[..., object] | None
+
+
+class Intake:
+    """Takes calls until it is closed. `refusal` is what it raises from then on."""
+
+    def __init__(self, view: LoadBalancedView, refusal: MpikernelError, initializer: Initializer, initargs: Iterable[Any]) -> None:
+        self.view = view
+        self.closed = False
+        self._refusal = refusal
+        self._taking = threading.RLock()  # none is taken while it closes; again, because a callback may submit
+        self._taken: WeakSet[AsyncResult] = WeakSet()  # what nobody holds any more is done
+        self._prepared = self._prepare(initializer, tuple(initargs)) if initializer is not None else None
+
+    def _prepare(self, initializer: Callable[..., object], arguments: tuple[Any, ...]) -> AsyncResult:
+        if not callable(initializer):
+            raise UsageError(f"initializer={initializer!r} cannot be called on engines: it is a function, or None")
+        return self.view.client.direct_view(self.view.targets).apply_async(initializer, *arguments)
+
+    def check_open(self) -> None:
+        """Refuse what comes too late. Waits until each engine has run the initializer.
+
+        Raises:
+            BrokenExecutor: the initializer failed; what it raised is the cause.
+        """
+        if self.closed:
+            raise self._refusal
+        error = self._prepared.exception() if self._prepared is not None else None
+        if error is not None:
+            raise BrokenExecutor(f"the initializer failed, so nothing can be called: {error}") from error
+
+    def apply(self, function: Callable[..., Any], args: Iterable[Any] = (), kwargs: dict[str, Any] | None = None) -> AsyncResult:
+        """Submit one call."""
+        return self._take(lambda: self.view.apply_async(function, *args, **(kwargs or {})))
+
+    def map(self, function: Callable[..., Any], columns: Sequence[Iterable[Any]], chunksize: int) -> AsyncMapResult:
+        """Submit a call for the items of columns, as tasks of `chunksize` items."""
+        label_of(function)  # refuses what cannot be called before anything is read
+        return self._take(lambda: self.view.map_async(function, *columns, chunksize=chunksize))
+
+    def apply_chunk(self, function: Callable[..., Any], rows: Sequence[tuple[Any, ...]]) -> AsyncResult:
+        """Submit one task that calls the function for each row of arguments; iterating over its result gives their values."""
+        if len(rows) == 1:
+            return self.apply(function, rows[0])
+        return self.map(function, list(zip(*rows, strict=True)), len(rows))
+
+    def _take(self, submit: Callable[[], R]) -> R:
+        with self._taking:
+            self.check_open()
+            result = submit()
+            self._taken.add(result)
+            return result
+
+    def close(self) -> None:
+        """Take no more."""
+        with self._taking:
+            self.closed = True
+
+    def abort(self) -> None:
+        """Cancel what has not begun."""
+        self._abort(self._all())
+
+    def give_up(self, results: Iterable[AsyncResult]) -> None:
+        """Cancel what has not begun of these; nobody will ask how they ended."""
+        for result in results:
+            result.add_done_callback(_see)
+        self._abort(results)
+
+    def _abort(self, results: Iterable[AsyncResult]) -> None:
+        left = [result for result in results if not result.done()]
+        if left:
+            self.view.abort(left)
+
+    def wait(self) -> None:
+        """Wait until everything is done and callbacks have run."""
+        for result in self._all():
+            result.wait_until_told()
+
+    def _all(self) -> list[AsyncResult]:
+        with self._taking:
+            return list(self._taken)
+
+
+def _see(result: Future[Any]) -> None:
+    """A failure has been seen: the script is not told of it in the end."""
+    if not result.cancelled():
+        result.exception()
