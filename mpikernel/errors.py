@@ -8,6 +8,7 @@
      |- NoWorldError (RuntimeError)     a client was asked for outside any world
      |- NoEnginesError (LookupError)    a view names an engine that is not there, or no engine at all
      |- SerializeError (TypeError)      an object cannot be pickled, or not be rebuilt where it is needed
+     |- MissingNameError (NameError)    a Reference names something that is not there on the engine
      |- LedgerError (OSError)           the ledger cannot be opened, read or written
      |- ArrayFileError (OSError)        a file of arrays cannot be opened, read or written
      |- ClosedError (RuntimeError)      the client, or the world under it, is closed
@@ -77,6 +78,10 @@ class NoEnginesError(MpikernelError, LookupError):
 
 class SerializeError(MpikernelError, TypeError):
     """An object cannot be pickled, or cannot be rebuilt where it is needed."""
+
+
+class MissingNameError(MpikernelError, NameError):
+    """A Reference names something that is not there on the engine."""
 
 
 class LedgerError(MpikernelError, OSError):

@@ -99,7 +99,8 @@ def find_dataset(file: Any, name: str) -> Any:
 
     dataset = file.get(name)
     if not isinstance(dataset, h5py.Dataset):
-        raise UsageError(f"{file.filename} has no dataset {name!r}; it has {_names(file)}")
+        group = ", which is a group" if name in file else ""
+        raise UsageError(f"{file.filename} has no dataset {name!r}{group}; it has {_names(file)}")
     if not dataset.shape:  # () or, for an empty one, None
         raise UsageError(f"{name!r} in {file.filename} has 0 dimensions: it has no first axis to cut; push its value instead")
     return dataset
@@ -257,6 +258,8 @@ def look_at(target: str, name: str, overwrite: bool) -> bool:
     with told(target), open(target, "rb") as raw:
         lock(raw.fileno(), fcntl.LOCK_SH)  # HDF5 does not heed the locks of its own process, as in a world of one
     with opened(target) as file:
+        if name in file and not hasattr(file[name], "shape"):
+            raise UsageError(f"{name!r} in {target} is a group, which is not overwritten; it has {_names(file[name])}")
         if name in file and not overwrite:
             raise UsageError(f"{target} has {name!r} already: choose another name, or overwrite=True")
         if not os.access(target, os.W_OK):
@@ -269,7 +272,14 @@ def make_dataset(file: Any, name: str, target: str, options: Mapping[str, Any]) 
     try:
         return file.create_dataset(name, **options)
     except (TypeError, ValueError, KeyError) as error:
-        raise UsageError(f"{name!r} cannot be made in {target}: {error}") from error
+        raise UsageError(f"{name!r} cannot be made in {target}: {_advice(str(error))}") from error
+
+
+def _advice(text: str) -> str:
+    """What h5py says of its options, for people who do not know its inside."""
+    if "unexpected keyword argument" in text:
+        return f"h5py's create_dataset has no option {text.split()[-1]}"
+    return f"{text}; HDF5 has no such type: save a view of it, such as x.view('i8')" if "No conversion path" in text else text
 
 
 def write_part(space: dict[str, Any], variable: str, partial: str, name: str, start: int) -> None:

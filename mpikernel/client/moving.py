@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -65,7 +65,7 @@ class MovingView(View):
     def pull(self, names: str | Sequence[str], block: bool | None = None) -> Any:
         """The values of a name, of a dotted name, or (as a list) of several."""
         single = isinstance(names, str)
-        asked = tuple(_dotted(name) for name in ([names] if isinstance(names, str) else names))
+        asked = _asked(names)
         result = self._simple("pull", ", ".join(asked), lambda call: Pull(call.id, asked, single))
         return self._blocked(result, block)
 
@@ -84,7 +84,7 @@ class MovingView(View):
 
     def pull_serialized(self, names: str | Sequence[str], block: bool | None = None) -> Any:
         """As `pull`, but the values stay as they came, to be passed on with `push_serialized` or opened with their `load`."""
-        asked = tuple(_dotted(name) for name in ([names] if isinstance(names, str) else names))
+        asked = _asked(names)
         pulling = Pulling(asked, self._ids, isinstance(names, str), self._bare)
         result = AsyncResult(self._port, f"pull {', '.join(asked)}", pulling.one, pulling.in_order)
         self._port.command(result, "pull", ", ".join(asked), pulling.targets, pulling.ask)
@@ -130,6 +130,10 @@ class MovingView(View):
         source = file_of(sequence)
         if source is not None:
             return scatter_file(self, names[0], source, dist, flatten, block)
+        if isinstance(sequence, Mapping) or hasattr(sequence, "keys"):
+            raise UsageError(
+                f"{type(sequence).__name__} is no sequence of rows: scatter an array, such as frame.to_numpy() or file['name']"
+            )
         parts = partition(sequence, len(self), dist)
         bare = [part[0] if flatten and len(part) == 1 else part for part in parts]
         frames = [dump((part,), f"what was to be scattered as {name}") for part in bare]
@@ -187,11 +191,19 @@ class MovingView(View):
 
 def _name(name: Any) -> str:
     if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
-        raise UsageError(f"{name!r} cannot be a name on an engine: it must be a Python identifier")
+        raise UsageError(f"{name!r} cannot be a name on an engine: it must be a Python identifier, and no keyword")
     return str(name)  # numpy's strings are strs too, but cannot travel as names
+
+
+def _asked(names: str | Sequence[str]) -> tuple[str, ...]:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        return (_dotted(names),)
+    return tuple(map(_dotted, names))
 
 
 def _dotted(name: Any) -> str:
     if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
-        raise UsageError(f"{name!r} cannot be pulled: give a name, or names with dots such as 'model.weights'")
+        raise UsageError(
+            f"{name!r} names nothing on an engine: give a name, such as 'x' or 'model.weights'; engines are client[0], client[1:]"
+        )
     return str(name)

@@ -32,7 +32,7 @@ class SharedPush:
         self._port = port
         self._names = names
         self._frames = frames
-        self._sizes = tuple(len(frame) if index and state.traffic.weigh([frame]) else 0 for index, frame in enumerate(frames))
+        self._sizes = tuple(len(frame) if index and state.traffic.any_large([frame]) else 0 for index, frame in enumerate(frames))
         self._along = list(compress(frames, [not size for size in self._sizes]))  # frames that are not shared
         self._hosts = [state.hosts[state.engines[engine]] for engine in engines]
         self._here = state.hosts[state.rank]

@@ -1,8 +1,8 @@
 """What is on its way between a script and the engines, and when somebody has to wait for it.
 
-Large frames of calls that have not ended fill a window for each engine: who sends more waits. Large frames of results that
+What goes with calls that have not ended fills a window for each engine: who sends more waits. Large frames of results that
 nobody has taken fill another: who sends more results waits, unless the script waits for any. So neither side fills the
-other's memory, however fast it is.
+other's memory, however fast it is. (Small results are not held back: they come with their messages.)
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 
 from mpikernel.wire.envelope import Frame
 
+#: Frames of fewer bytes do not count.
+SMALL = 1 << 10
 #: After so long without room one more result is let in all the same (seconds): somebody may wait in a way that is not seen here.
 STALLED = 5.0
 
@@ -31,7 +33,7 @@ class Held:
 
 
 class Traffic:
-    """The windows of one client. Weights are bytes in large frames."""
+    """The windows of one client. Weights are bytes."""
 
     def __init__(self, window: int, threshold: int) -> None:
         self.window = window
@@ -47,9 +49,12 @@ class Traffic:
         return sum(list(self.held.values()))
 
     def weigh(self, frames: Sequence[Frame]) -> int:
-        """Bytes in the large ones of frames."""
-        threshold = self.threshold
-        return sum(len(frame) for frame in frames if len(frame) >= threshold)
+        """Bytes in frames, but for small change."""
+        return sum(len(frame) for frame in frames if len(frame) >= SMALL)
+
+    def any_large(self, frames: Sequence[Frame]) -> bool:
+        """Whether any of the frames goes by itself."""
+        return any(len(frame) >= self.threshold for frame in frames)
 
     def has_room(self, receiver: int, weight: int) -> bool:
         """Whether so much may be sent there now. To who has nothing under way anything may."""
@@ -58,8 +63,7 @@ class Traffic:
 
     def hold(self, frames: Sequence[Frame]) -> Held | None:
         """A result has come."""
-        weight = self.weigh(frames)
-        return Held(self, weight) if weight else None
+        return Held(self, self.weigh(frames)) if self.any_large(frames) else None
 
     def hungry(self, awaited: Callable[[], bool]) -> bool:
         """Whether one more large result may come in. `awaited` tells whether anybody expects one."""

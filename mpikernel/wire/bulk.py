@@ -20,10 +20,10 @@ CHUNK = 1 << 25
 WINDOW = 4
 #: The same for frames that go on to others: smaller, because a rank passes on what is whole.
 RELAYED = 1 << 22
+#: Pieces of one stream (a receiver and a tag) that a sender posts at a time.
+POSTED = 32
 #: The tag of frames that go to one rank. What goes down a tree has the tag of the rank that posted it, so streams do not mix.
 DIRECT = 0
-#: What frames without memory land in; nobody reads it.
-_waste: list[memoryview] = []
 
 
 def tree_tag(origin: int) -> int:
@@ -42,52 +42,85 @@ def pieces(frame: Frame, size: int) -> list[memoryview]:
     return [view[start : start + size] for start in range(0, len(view), size)]
 
 
+class Progress:
+    """How far large transfers are, in and out."""
+
+    def __init__(self) -> None:
+        self.pieces = 0  # that have moved
+
+
 class Leaving:
-    """One message on its way out."""
+    """The large frames of one message on their way out."""
 
-    __slots__ = ("departure", "left")
+    __slots__ = ("departure", "left", "pieces")
 
-    def __init__(self, left: int, departure: Departure | None) -> None:
-        self.left = left  # pieces
+    def __init__(self, frames: Sequence[Frame], size: int, departure: Departure | None) -> None:
+        self.pieces = deque(piece for frame in frames for piece in pieces(frame, size))  # not begun
+        self.left = len(self.pieces)  # not sent
         self.departure = departure
 
 
 class Sending:
-    """All large frames on their way out of one rank."""
+    """All large frames on their way out of one rank. Of each stream only so many pieces are posted at a time: each poll looks at all."""
 
-    def __init__(self, comm: MPI.Intracomm) -> None:
+    def __init__(self, comm: MPI.Intracomm, progress: Progress) -> None:
         self._comm = comm
+        self._progress = progress
+        self._waiting: dict[tuple[int, int], deque[Leaving]] = {}  # messages with pieces that are not posted, by (rank, tag)
+        self._posted: dict[tuple[int, int], int] = {}  # pieces under way, by the same
         self._requests: list[MPI.Request] = []
-        self._messages: list[Leaving] = []  # that each request belongs to
+        self._messages: list[tuple[tuple[int, int], Leaving]] = []  # that each request belongs to
 
     def __bool__(self) -> bool:
         return bool(self._requests)
 
     def send(self, rank: int, frames: Sequence[Frame], tag: int, departure: Departure | None) -> None:
-        """Begin to send the large frames of one message."""
-        size = piece_size(tag)
-        requests = [self._comm.Isend([piece, MPI.BYTE], rank, tag) for frame in frames for piece in pieces(frame, size)]
-        self._requests += requests
-        self._messages += [Leaving(len(requests), departure)] * len(requests)
+        """Begin to send the large frames of one message, or queue them behind others of the stream."""
+        stream = rank, tag
+        self._waiting.setdefault(stream, deque()).append(Leaving(frames, piece_size(tag), departure))
+        self._post(stream)
+
+    def _post(self, stream: tuple[int, int]) -> None:
+        queue = self._waiting.get(stream)
+        while queue and self._posted.get(stream, 0) < POSTED:
+            message = queue[0]
+            piece = message.pieces.popleft()
+            self._requests.append(self._comm.Isend([piece, MPI.BYTE], *stream))
+            self._messages.append((stream, message))
+            self._posted[stream] = self._posted.get(stream, 0) + 1
+            if not message.pieces:
+                queue.popleft()
+        if not queue:
+            self._waiting.pop(stream, None)
 
     def advance(self) -> None:
         """Go on, and tell the departures of messages that have left."""
         done = MPI.Request.Testsome(self._requests)
         if not done:
             return
-        for message in map(self._messages.__getitem__, done):
+        self._progress.pieces += len(done)
+        streams = set()
+        for stream, message in map(self._messages.__getitem__, done):
+            streams.add(stream)
+            self._posted[stream] -= 1
             message.left -= 1
             if message.left == 0 and message.departure is not None:
                 message.departure.pending -= 1
         left = [index for index, request in enumerate(self._requests) if request]
         self._requests = [self._requests[index] for index in left]
         self._messages = [self._messages[index] for index in left]
+        for stream in streams:
+            self._post(stream)
+            if not self._posted[stream]:
+                del self._posted[stream]
 
 
 class Landing:
     """The large frames of one message on their way in, and on to its children. Called again and again until it is whole."""
 
-    def __init__(self, comm: MPI.Intracomm, sender: int, opened: Opened, rooms: Rooms | None, hungry: Callable[[], bool]) -> None:
+    def __init__(
+        self, comm: MPI.Intracomm, sender: int, opened: Opened, rooms: Rooms | None, hungry: Callable[[], bool], progress: Progress
+    ) -> None:
         self._comm = comm
         self._sender = sender
         self._opened = opened
@@ -101,6 +134,7 @@ class Landing:
         self._posted: deque[tuple[MPI.Request, memoryview]] = deque()
         self._passed_on: list[MPI.Request] = []
         self._window = WINDOW
+        self._progress = progress
 
     def __call__(self) -> Arrival | None:
         if self._arrival is None:
@@ -129,7 +163,8 @@ class Landing:
                 continue
             if isinstance(place, Missing):
                 self._window = 1
-                self._to_come += [waste()[: min(size, frame - start)] for start in range(0, frame, size)]
+                waste = memoryview(bytearray(min(size, frame)))  # this landing's own: it may still be passed on while others land
+                self._to_come += [waste[: min(size, frame - start)] for start in range(0, frame, size)]
             else:
                 self._to_come += pieces(place, size)
         self._arrival = Arrival(self._sender, opened.message, frames)
@@ -141,14 +176,8 @@ class Landing:
         MPI.Request.Testsome([request for request, _ in self._posted])
         while self._posted and not self._posted[0][0]:
             piece = self._posted.popleft()[1]
+            self._progress.pieces += 1
             self._passed_on += [self._comm.Isend([piece, MPI.BYTE], child, self._tag) for child in self._children]
-
-
-def waste() -> memoryview:
-    """Memory for one piece that nobody wants."""
-    if not _waste:
-        _waste.append(memoryview(bytearray(CHUNK)))
-    return _waste[0]
 
 
 def unfinished(requests: list[MPI.Request]) -> list[MPI.Request]:

@@ -127,6 +127,11 @@ def open_envelope(data: bytearray, sender: int) -> list[Opened]:
     return opened
 
 
+def small_bytes(parcel: Parcel, threshold: int) -> int:
+    """Bytes of a parcel that go in its envelope."""
+    return sum(len(frame) for frame in parcel.frames if len(frame) < threshold)
+
+
 def split(parcels: Sequence[Parcel], threshold: int, limit: int) -> list[list[Parcel]]:
     """Cut a long row of parcels into rows whose small frames stay about under `limit` bytes, so that envelopes stay quick."""
     if len(parcels) == 1:
@@ -134,7 +139,7 @@ def split(parcels: Sequence[Parcel], threshold: int, limit: int) -> list[list[Pa
     rows: list[list[Parcel]] = [[]]
     filled = 0
     for parcel in parcels:
-        weight = ALIGN + sum(len(frame) for frame in parcel.frames if len(frame) < threshold)
+        weight = ALIGN + small_bytes(parcel, threshold)
         if rows[-1] and filled + weight > limit:
             rows.append([])
             filled = 0

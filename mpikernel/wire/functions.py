@@ -15,7 +15,7 @@ from functools import lru_cache, update_wrapper
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
-from mpikernel.errors import SerializeError
+from mpikernel.errors import MissingNameError, SerializeError
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.pieces import PiecesFile, take_out
 
@@ -113,6 +113,13 @@ class HomeUnpickler(pickle.Unpickler):
         self._home = home
         self.captured: dict[str, Any] = {}
 
+    def load(self) -> Any:
+        """The object. What it was made of is let go of at once: the memo refers to it, and, by the methods below, to this unpickler."""
+        try:
+            return super().load()
+        finally:
+                self.memo.clear()
+
     def find_class(self, module: str, name: str) -> Any:
         if module == HERE and name in AT_HOME:
             return getattr(self, "_" + name)
@@ -145,7 +152,7 @@ class HomeUnpickler(pickle.Unpickler):
         try:
             return eval(name, self._home)
         except Exception as error:
-            raise NameError(f"Reference({name!r}) cannot be resolved on this engine: {type(error).__name__}: {error}") from None
+            raise MissingNameError(f"Reference({name!r}) cannot be resolved on this engine: {type(error).__name__}: {error}") from None
 
 
 def unpickler(frames: Sequence[Frame], home: dict[str, Any] | None) -> pickle.Unpickler:

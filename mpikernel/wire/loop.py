@@ -128,7 +128,7 @@ class Loop:
         return self._run_afterwards() or happened
 
     def _turn(self) -> bool:
-        now = self.clock()
+        now, progress = self.clock(), self.transport.progress
         arrived = self.transport.poll()
         for arrival in arrived:
             self._react(arrival, now)
@@ -138,7 +138,7 @@ class Loop:
         self._last_turn, self._last_by = time.monotonic(), threading.get_ident()
         if arrived and self.bell is not None:
             self.bell.ring_here()  # what others wait for here may have come
-        return bool(arrived) or flushed
+        return bool(arrived) or flushed or self.transport.progress != progress
 
     def _react(self, arrival: Arrival, now: float) -> None:
         message = arrival.message

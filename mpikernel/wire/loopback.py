@@ -18,6 +18,7 @@ class LoopbackTransport:
     """See `mpikernel.wire.transport` for the promise; made by `loopback_world`."""
 
     moving = False
+    progress = 0
 
     def __init__(self, rank: int, size: int, world: dict[int, LoopbackTransport], threshold: int) -> None:
         self.rank = rank

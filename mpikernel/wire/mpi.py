@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 from mpi4py import MPI
 
-from mpikernel.wire.bulk import DIRECT, Landing, Sending, tree_tag, unfinished
-from mpikernel.wire.envelope import Opened, Parcel, open_envelope, seal, split
+from mpikernel.wire.bulk import DIRECT, Landing, Progress, Sending, tree_tag, unfinished
+from mpikernel.wire.envelope import Opened, Parcel, open_envelope, seal, small_bytes, split
 from mpikernel.wire.landing import Runway
 from mpikernel.wire.loopback import copied
 from mpikernel.wire.messages import URGENT
@@ -20,6 +20,9 @@ from mpikernel.wire.transport import Arrival, Rooms, always
 
 #: Small frames in one envelope (bytes); larger mail is cut, so that receiving one never takes long.
 MAIL = 1 << 16
+#: A message whose small frames alone are more than this has them sent by themselves from MANY bytes on.
+HEAVY = 1 << 24
+MANY = 1 << 9
 #: Envelopes taken in one poll, so that a flood does not keep a rank from reacting.
 AT_ONCE = 64
 TAG = 0
@@ -37,7 +40,8 @@ class MpiTransport:
         self._mail, self._control, self._bulk = Slot(mail), Slot(control), bulk
         self._threshold = threshold
         self._envelopes: list[MPI.Request] = []  # that have not left
-        self._sending = Sending(bulk)
+        self._progress = Progress()
+        self._sending = Sending(bulk, self._progress)
         self._runway = Runway()
         self._own: deque[Arrival] = deque()  # posted to this rank itself
 
@@ -47,13 +51,14 @@ class MpiTransport:
             return
         urgent = [parcel for parcel in parcels if type(parcel.message) in URGENT]
         if urgent:
-            self._send(self._control.comm, rank, urgent)
+            self._send(self._control.comm, rank, urgent, self._threshold)
             parcels = [parcel for parcel in parcels if type(parcel.message) not in URGENT]
         for row in split(parcels, self._threshold, MAIL) if parcels else ():
-            self._send(self._mail.comm, rank, row)
+            heavy = len(row) == 1 and len(row[0].frames) > 1 and small_bytes(row[0], self._threshold) > HEAVY
+            self._send(self._mail.comm, rank, row, MANY if heavy else self._threshold)
 
-    def _send(self, comm: MPI.Intracomm, rank: int, parcels: Sequence[Parcel]) -> None:
-        envelope, following = seal(parcels, self._threshold)
+    def _send(self, comm: MPI.Intracomm, rank: int, parcels: Sequence[Parcel], threshold: int) -> None:
+        envelope, following = seal(parcels, threshold)
         self._envelopes.append(comm.Isend([envelope, MPI.BYTE], rank, TAG))
         for _, frames, route, departure in following:
             if route is None:
@@ -84,11 +89,15 @@ class MpiTransport:
         """What is whole has arrived, unless something is before it; what is urgent is never held up."""
         message, frames, _ = opened
         if any(isinstance(frame, int) for frame in frames):
-            self._runway.expect(sender, Landing(self._bulk, sender, opened, self.rooms, self.hungry))
+            self._runway.expect(sender, Landing(self._bulk, sender, opened, self.rooms, self.hungry, self._progress))
             return
         arrival = Arrival(sender, message, frames)  # type: ignore[arg-type]  # all of them are frames
         if type(message) in URGENT or self._runway.put(arrival) is not None:
             arrived.append(arrival)
+
+    @property
+    def progress(self) -> int:
+        return self._progress.pieces
 
     @property
     def moving(self) -> bool:

@@ -11,7 +11,7 @@ import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mpikernel.errors import SerializeError
+from mpikernel.errors import MissingNameError, SerializeError
 from mpikernel.wire.envelope import Frame, Missing
 from mpikernel.wire.functions import HERE, HomeUnpickler, explain, unpickler
 from mpikernel.wire.pieces import PICKLE, PiecesFile, mentions, stream_frames, take_out
@@ -124,6 +124,7 @@ def load(frames: Sequence[Frame], home: dict[str, Any] | None = None, what: str 
 
     Raises:
         SerializeError: naming `what` and the reason, as when a module, or memory, is missing here.
+        MissingNameError: a Reference in it names nothing.
     """
     there = all_there(frames, what)
     try:
@@ -131,6 +132,8 @@ def load(frames: Sequence[Frame], home: dict[str, Any] | None = None, what: str 
         if first[0] == PICKLE:
             return pickle.loads(first, buffers=there[1:])
         return unpickler(there, home).load()
+    except MissingNameError:
+        raise
     except Exception as error:
         raise explain(error, f"{what} cannot be rebuilt here") from error
 

@@ -53,6 +53,10 @@ class Transport(Protocol):
         """Advance what is under way and return what has arrived whole since the last call."""
 
     @property
+    def progress(self) -> int:
+        """A number that grows whenever a part of a large frame has moved, in or out."""
+
+    @property
     def moving(self) -> bool:
         """Whether a large frame is under way, in or out: whoever waits then must not sleep."""
 

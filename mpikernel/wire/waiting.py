@@ -64,7 +64,7 @@ class Ladder:
         if self._rounds <= SPINS + YIELDS or (moving and self._transfer_may_go_on()):
             os.sched_yield()
             return
-        if self._bell is not None and idle and self._slept >= QUIET:
+        if self._bell is not None and idle and not moving and self._slept >= QUIET:
             self._rest_at(self._bell, at_most)
             return
         time.sleep(min(self._sleep, at_most))

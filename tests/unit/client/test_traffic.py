@@ -10,7 +10,7 @@ import pytest
 from mpikernel.client.port import Port
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.state import Call
-from mpikernel.client.traffic import STALLED, Traffic
+from mpikernel.client.traffic import SMALL, STALLED, Traffic
 from mpikernel.testing.loopback import LoopbackWorld
 from mpikernel.wire.envelope import Frame, Parcel, Route
 from mpikernel.wire.messages import Message, Push
@@ -23,25 +23,29 @@ def nobody() -> bool:
     return False
 
 
-def test_only_large_frames_weigh() -> None:
-    assert Traffic(100, 10).weigh([b"x" * 9, b"x" * 10, b"x" * 30]) == 40
+def test_small_change_does_not_weigh() -> None:
+    traffic = Traffic(100, 5000)
+    frames = [b"x" * (SMALL - 1), b"x" * SMALL, b"x" * 4999]
+    assert traffic.weigh(frames) == SMALL + 4999
+    assert not traffic.any_large(frames)
+    assert traffic.any_large([*frames, b"x" * 5000])
 
 
 def test_who_has_nothing_under_way_gets_anything_and_others_what_fits() -> None:
-    traffic = Traffic(100, 10)
-    assert traffic.has_room(0, 1000)
-    traffic.under_way[0] = 60
-    assert traffic.has_room(0, 40)
-    assert not traffic.has_room(0, 41)
-    assert traffic.has_room(0, 0), "what has no large frames waits for nobody"
-    assert traffic.has_room(1, 1000)
+    traffic = Traffic(10_000, 1000)
+    assert traffic.has_room(0, 100_000)
+    traffic.under_way[0] = 6000
+    assert traffic.has_room(0, 4000)
+    assert not traffic.has_room(0, 4001)
+    assert traffic.has_room(0, 0), "what weighs nothing waits for nobody"
+    assert traffic.has_room(1, 100_000)
 
 
 def test_results_that_are_taken_or_dropped_make_room() -> None:
-    traffic = Traffic(100, 10)
-    held = [traffic.hold([b"x" * 60]) for _ in range(2)]
+    traffic = Traffic(10_000, 1000)
+    held = [traffic.hold([b"x" * 6000]) for _ in range(2)]
     assert traffic.hold([b"small"]) is None
-    assert traffic.untaken == 120
+    assert traffic.untaken == 12000
     traffic.hungry(nobody)  # one is let in after a while, whatever there is
     assert not traffic.hungry(nobody)
     del held[0]
@@ -52,8 +56,8 @@ def test_results_that_are_taken_or_dropped_make_room() -> None:
 
 
 def test_whoever_waits_lets_results_in() -> None:
-    traffic = Traffic(100, 10)
-    held = traffic.hold([b"x" * 200])
+    traffic = Traffic(10_000, 1000)
+    held = traffic.hold([b"x" * 20_000])
     traffic.hungry(nobody)
     assert not traffic.hungry(nobody)
     assert traffic.hungry(lambda: True)
@@ -63,8 +67,8 @@ def test_whoever_waits_lets_results_in() -> None:
 
 
 def test_nobody_is_kept_out_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    traffic = Traffic(100, 10)
-    held = traffic.hold([b"x" * 200])
+    traffic = Traffic(10_000, 1000)
+    held = traffic.hold([b"x" * 20_000])
     now = 1000.0
     monkeypatch.setattr("mpikernel.client.traffic.time.monotonic", lambda: now)
     assert traffic.hungry(nobody)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import operator
 import textwrap
+import weakref
 from typing import Any
 
 import numpy
 import pytest
 
-from mpikernel.errors import SerializeError
+from mpikernel.errors import MissingNameError, SerializeError
 from mpikernel.wire.functions import Reference, establish, new_namespace
 from mpikernel.wire.payload import Frames, dump, load, load_function, size
 
@@ -287,6 +289,20 @@ def test_arrays_that_it_takes_along_are_frames_of_their_own() -> None:
 # elsewhere --------------------------------------------------------------------------------------------------------------
 
 
+def test_what_an_argument_refers_to_is_let_go_of_at_once() -> None:
+    engine = Engine()
+    value = engine.space["x"] = Engine()
+    last = weakref.ref(value)
+    del value
+    load(dump([Reference("x")]), engine.space)
+    gc.disable()
+    try:
+        del engine.space["x"]
+        assert last() is None, "only the garbage collector would find it"
+    finally:
+        gc.enable()
+
+
 def test_away_from_engines_it_has_a_namespace_of_its_own() -> None:
     script = Script(NAMES)
     times, assign = load(dump([script.times, script.assign]))
@@ -322,9 +338,7 @@ def test_a_reference_is_the_engines_own_value() -> None:
 
 
 def test_a_reference_to_nothing_is_named() -> None:
-    with pytest.raises(
-        SerializeError, match=r"the arguments of f .* Reference\('y'\) cannot be resolved on this engine: NameError: name 'y' is not"
-    ):
+    with pytest.raises(MissingNameError, match=r"Reference\('y'\) cannot be resolved on this engine: NameError: name 'y' is not"):
         load(dump(Reference("y")), Engine().space, "the arguments of f")
 
 
