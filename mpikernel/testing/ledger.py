@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from mpikernel.errors import LedgerError
+from mpikernel.ledger.codec import decode_page
+from mpikernel.ledger.pages import FIRST, LAST, Position
 from mpikernel.ledger.promise import Ledger, LedgerReader
 from mpikernel.ledger.records import ABORTED, ERROR, OK, Record, Run
 
@@ -152,9 +154,47 @@ def reading_goes_on_while_more_is_written(ledger: Ledger, reopen: Reopen) -> Non
     assert len(_contents(reopen(ledger))) == 6000
 
 
+def pages_hold_the_records_once_and_in_order(ledger: Ledger, reopen: Reopen) -> None:
+    for tasks in ([3, 1, 2, 2**63], [], [7, 5]):
+        _whole_run(ledger, map(record, tasks))
+    ledger.begin_run(RUN)
+    ledger.write(map(record, range(3)))
+    ledger.commit()
+    ledger.write([record(1, OK), record(9)])
+    whole = list(contents(ledger).items())
+    for limit in (1, 2, 3, len(whole) - 1, len(whole), len(whole) + 1):
+        pages = _paged(ledger, FIRST, LAST, limit)
+        assert [row for page in pages for row in page] == whole
+        assert [len(page) for page in pages[:-1]] == [limit] * (len(pages) - 1)
+        assert pages[-1]
+    [inner] = _paged(ledger, (1, 2), (3, 5), 100)
+    assert [position for position, _ in inner] == [(1, 2), (1, 3), (1, 2**63), (3, 5)]
+    assert _paged(ledger, (2, 0), (2, 99), 5) == [[]]
+
+
+def what_is_removed_is_gone_for_good(ledger: Ledger, reopen: Reopen) -> None:
+    _whole_run(ledger, map(record, range(3)))
+    ledger.begin_run(RUN)
+    ledger.write(map(record, range(3)))
+    ledger.commit()
+    ledger.write([record(1, OK), record(7), record(8)])
+    assert ledger.run == 2
+    assert ledger.remove(2, [1, 7, 99]) == 2
+    assert ledger.remove(1, [0]) == 1
+    assert ledger.remove(1, [0]) == 0
+    left = [(1, 1), (1, 2), (2, 0), (2, 2), (2, 8)]
+    assert (list(contents(ledger)), ledger.pending) == (left, 0)
+    assert list(_contents(reopen(ledger))) == left
+    assert len(_runs(reopen(ledger))) == 2
+    ledger.write([record(1, ERROR)])
+    assert contents(ledger)[2, 1].status == ERROR
+
+
 def one_run_is_open_at_a_time(ledger: Ledger, reopen: Reopen) -> None:
     _refused(lambda: ledger.write([record(1)]))
+    _refused(lambda: ledger.remove(1, [1]))
     _refused(lambda: ledger.end_run(0, 2.0))
+    assert ledger.run == 0
     ledger.begin_run(RUN)
     _refused(lambda: ledger.begin_run(RUN))
     ledger.end_run(0, 2.0)
@@ -186,9 +226,22 @@ CHECKS: tuple[Callable[[Ledger, Reopen], None], ...] = (
     runs_keep_their_records_apart,
     any_text_survives,
     reading_goes_on_while_more_is_written,
+    pages_hold_the_records_once_and_in_order,
+    what_is_removed_is_gone_for_good,
     one_run_is_open_at_a_time,
     closing_commits_and_leaves_the_run_open,
 )
+
+
+def _paged(ledger: Ledger, first: Position, last: Position, limit: int) -> list[list[tuple[Position, Record]]]:
+    """Every page from one position to another."""
+    pages, position = [], first
+    while True:
+        page = ledger.page(position, last, limit)
+        pages.append([((run, found.task), found) for run, found in decode_page(page.data)])
+        if page.following is None:
+            return pages
+        position = page.following
 
 
 def _whole_run(ledger: Ledger, records: Iterable[Record] = ()) -> int:

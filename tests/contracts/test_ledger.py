@@ -140,6 +140,14 @@ class LedgerMachine(RuleBasedStateMachine):
         self.committed = dict(self.written)
 
     @precondition(lambda self: self.open)
+    @rule(run=st.integers(1, 3), tasks=st.sets(st.integers(0, 9), max_size=5))
+    def remove(self, run: int, tasks: set[int]) -> None:
+        gone = self.written.keys() & {(run, task) for task in tasks}
+        assert self.ledger.remove(run, tasks) == len(gone)
+        self.written = {key: each for key, each in self.written.items() if key not in gone}
+        self.committed = dict(self.written)
+
+    @precondition(lambda self: self.open)
     @rule(exit_code=st.integers(0, 255))
     def end_run(self, exit_code: int) -> None:
         self.ledger.end_run(exit_code, 5.0)
