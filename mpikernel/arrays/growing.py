@@ -131,13 +131,10 @@ class GrowingDataset:
         rows = max(1, PIECE // max(1, prod(shape) * numpy.dtype(dtype).itemsize))
         chunks = (rows, *(max(1, length) for length in shape))
         options = {"maxshape": (None, *shape), "chunks": chunks, **self._options}
-        try:
-            hdf5.begin(self._target, self._name, self._overwrite, (0, *shape), dtype, options)
-            hdf5.put_in_place(self._target)  # not waiting for the disk, which may take seconds
-        except BaseException:
-            hdf5.discard(self._target)
-            raise
-        self._file, self._disk = self._opened.enter_context(hdf5.writable(self._target))
+        with hdf5.saving(self._target) as partial:
+            seen = hdf5.begin(self._target, partial, self._name, self._overwrite, (0, *shape), dtype, options)
+            hdf5.put_in_place(self._target, partial, seen)  # not waiting for the disk, which may take seconds
+            self._file, self._disk = self._opened.enter_context(hdf5.writable(self._target))
         dataset = self._file[self._name]
         dataset.attrs["complete"] = False
         self._moving = hdf5.is_filtered(dataset) and prod(dataset.chunks[1:]) < prod(shape)

@@ -15,11 +15,11 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from mpikernel.arrays.array_file import ArrayFile
-from mpikernel.arrays.disk import Disk, lock
+from mpikernel.arrays.disk import Disk, Saver, lock, turn
 from mpikernel.arrays.partition import ROUND_ROBIN, bounds
 from mpikernel.errors import ArrayFileError, UsageError
 
@@ -28,6 +28,9 @@ LISTED = 20
 
 #: Options of create_dataset that are not the user's.
 DECIDED = ("shape", "data")
+
+#: What tells a file from what others have made of it: inode, time of the last change (ns) and length; None for one that is not there.
+State = tuple[int, int, int] | None
 
 #: From this version of its superblock on a file says that it is being written, and refuses to be opened if nobody takes that back.
 MARKED = 3
@@ -208,9 +211,36 @@ def checked_target(path: str | os.PathLike[str], name: str, options: Mapping[str
     return os.path.realpath(spot.place), spot.name
 
 
-def partial_of(target: str) -> str:
-    """Where a file is built that is to take the place of `target`. One name, so that what a kill leaves is used again."""
-    return f"{target}.partial"
+@contextmanager
+def saving(target: str) -> Iterator[str]:
+    """Wait until nobody else saves to a file, and keep others from it inside.
+
+    Gives:
+        where to build what is to take its place. Nothing is left there when the block is left.
+
+    Raises:
+        ArrayFileError: another process does not stop saving to it, or it is open for writing, or nothing can be written beside it.
+    """
+    saver = Saver.new()
+    partial = saver.partial(target)
+    with ExitStack() as held:
+        if os.path.isdir(os.path.dirname(target)):  # or else only engines can tell, of another host perhaps
+            with told(target):
+                held.enter_context(turn(target, saver))
+        try:
+            yield partial
+        finally:
+            with suppress(OSError):
+                os.remove(partial)
+
+
+def state_of(target: str) -> State:
+    """By what it is seen whether others have changed a file."""
+    try:
+        found = os.stat(target)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def check_survives(target: str) -> None:
@@ -225,15 +255,18 @@ def is_filtered(dataset: Any) -> bool:
     return bool(dataset.id.get_create_plist().get_nfilters())
 
 
-def begin(target: str, name: str, overwrite: bool, shape: Sequence[int], dtype: Any, options: Mapping[str, Any]) -> None:
+def begin(target: str, partial: str, name: str, overwrite: bool, shape: Sequence[int], dtype: Any, options: Mapping[str, Any]) -> State:
     """Begin the file that is to take the place of `target`: what that holds, and a new dataset, still empty.
+
+    Returns:
+        what `target` was then, for who puts the other in its place.
 
     Raises:
         UsageError: the dataset is there already, or cannot be made so.
         ArrayFileError: what `target` is or where it lies forbids it.
     """
+    seen = state_of(target)
     kept = look_at(target, name, overwrite)
-    partial = partial_of(target)
     with told(partial):
         if kept:
             shutil.copy(target, partial)
@@ -243,6 +276,7 @@ def begin(target: str, name: str, overwrite: bool, shape: Sequence[int], dtype: 
             make_dataset(file, name, target, {"shape": tuple(shape), "dtype": dtype, **options})
         if os.path.exists(target):
             shutil.copymode(target, partial)
+    return seen
 
 
 def look_at(target: str, name: str, overwrite: bool) -> bool:
@@ -291,10 +325,10 @@ def write_part(space: dict[str, Any], variable: str, partial: str, name: str, st
         file[name][start : start + len(part)] = part
 
 
-def finish(target: str) -> None:
-    """Let the file that was built take the place of `target`, once it is on the disk."""
-    settle(partial_of(target))
-    put_in_place(target)
+def finish(target: str, partial: str, seen: State) -> None:
+    """Let the file that was built take the place of `target`, once it is on the disk. Errors as `put_in_place`."""
+    settle(partial)
+    put_in_place(target, partial, seen)
 
 
 def settle(path: str) -> None:
@@ -303,13 +337,13 @@ def settle(path: str) -> None:
         os.fsync(file.fileno())
 
 
-def put_in_place(target: str) -> None:
-    """Let the file that was built take the place of `target`, as far as the processes of this machine can see."""
+def put_in_place(target: str, partial: str, seen: State) -> None:
+    """Let the file that was built take the place of `target`, as far as the processes of this machine can see.
+
+    Raises:
+        ArrayFileError: `target` is not what `begin` saw any more. It stays as it is.
+    """
     with told(target):
-        os.replace(partial_of(target), target)
-
-
-def discard(target: str) -> None:
-    """Remove what was built of a file that failed."""
-    with suppress(OSError):
-        os.remove(partial_of(target))
+        if state_of(target) != seen:
+            raise ArrayFileError(f"{target} has been changed by another program meanwhile, and stays as that left it: save again")
+        os.replace(partial, target)

@@ -37,15 +37,13 @@ def save(view: View, variable: str, path: str | os.PathLike[str], name: str | No
     parts = [measured] if view._bare else measured
     shape, dtype = fitted(parts, view._ids, variable)
     ends = list(accumulate(rows for (rows, *_), _ in parts))
-    try:
-        _call(view, "save", label, hdf5.begin, [first], [(target, name, overwrite, shape, dtype, dict(options))], True).get()
+    with hdf5.saving(target) as partial:
+        begun = (target, partial, name, overwrite, shape, dtype, dict(options))
+        seen = _call(view, "save", label, hdf5.begin, [first], [begun], True).get()
         for engine, end, ((rows, *_), _) in zip(view._ids, ends, parts, strict=True):
-            written = (SPACE, variable, hdf5.partial_of(target), name, end - rows)
+            written = (SPACE, variable, partial, name, end - rows)
             _call(view, "save", label, hdf5.write_part, [engine], [written], True).get()
-        _call(view, "save", label, hdf5.finish, [first], [(target,)], True).get()
-    except BaseException:
-        hdf5.discard(target)
-        raise
+        _call(view, "save", label, hdf5.finish, [first], [(target, partial, seen)], True).get()
 
 
 def fitted(parts: Sequence[tuple[tuple[int, ...], Any]], engines: Sequence[int], variable: str) -> tuple[tuple[int, ...], Any]:

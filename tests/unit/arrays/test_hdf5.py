@@ -40,14 +40,11 @@ def path(tmp_path: Path) -> Path:
 def write_whole(target: Path, array: Any, name: str = "x", overwrite: bool = False, **options: Any) -> None:
     """What `save` does, with two engines."""
     parts = partition(array, 2)
-    try:
-        hdf5.begin(str(target), name, overwrite, array.shape, array.dtype, options)
-        hdf5.write_part({"v": parts[0]}, "v", hdf5.partial_of(str(target)), name, 0)
-        hdf5.write_part({"v": parts[1]}, "v", hdf5.partial_of(str(target)), name, len(parts[0]))
-        hdf5.finish(str(target))
-    except BaseException:
-        hdf5.discard(str(target))
-        raise
+    with hdf5.saving(str(target)) as partial:
+        seen = hdf5.begin(str(target), partial, name, overwrite, array.shape, array.dtype, options)
+        hdf5.write_part({"v": parts[0]}, "v", partial, name, 0)
+        hdf5.write_part({"v": parts[1]}, "v", partial, name, len(parts[0]))
+        hdf5.finish(str(target), partial, seen)
 
 
 # names of arrays --------------------------------------------------------------------------------------------------------
