@@ -14,6 +14,7 @@ from mpikernel.errors import SerializeError
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import Message, PushShared, SharedArea, Unshare
+from mpikernel.wire.payload import all_there
 from mpikernel.wire.transport import Arrival
 
 NOWHERE = Place(0, 0, 0, 0)
@@ -72,6 +73,7 @@ def _lead(state: EngineState, message: PushShared, frames: Sequence[Frame]) -> t
     try:
         if isinstance(refused, SerializeError):
             raise refused
+        all_there(frames, "what was to be shared")
         if message.call not in state.sharing.made:  # they were not large for the transport, and came like any others
             area = Area(offsets(sizes)[-1])
             area.write([frame for frame, size in zip(frames, message.sizes, strict=True) if size])
