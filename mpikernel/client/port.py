@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from mpikernel.client.areas import Areas, tidy
@@ -80,13 +80,14 @@ class Port:
         if any(weights):
             self._wait_for_room(dict(zip(targets, weights, strict=True)))
         state, now = self.state, self.loop.clock()
+        large = len(targets) > 1 and any(map(state.traffic.any_large, payloads))
         with self.loop.hold:
-            busy = {call.engine for call in state.open.values()} if any(weights) else ()
+            busy = self._busy() if large else ()
             calls = [state.new_call(kind, label, engine, now) for engine in targets]
             collector.expecting(calls)
             state.tally.holds(calls, collector)
             mail = [(call, *make(call, index)) for index, call in enumerate(calls)]
-            routes = self._routes([(call.engine, frames) for call, _, frames in mail if call.engine not in busy]) if any(weights) else {}
+            routes = self._routes([(call.engine, frames) for call, _, frames in mail if call.engine not in busy]) if large else {}
             for call, message, frames in mail:
                 call.collector = collector
                 self._send(call, state.engines[call.engine], message, frames, routes.get(call.engine))
@@ -94,6 +95,12 @@ class Port:
             for call, weight in zip(calls, weights, strict=False):
                 self._count(call, call.engine, weight)
         return calls
+
+    def _busy(self) -> Collection[int]:
+        """Hold: engines with something to do. Which of them have tasks is not known here, so any task keeps all of them busy."""
+        if any(call.is_task for call in self.state.open.values()):
+            return range(len(self.state.engines))
+        return {call.engine for call in self.state.open.values()}
 
     def _send(self, call: Call, rank: int, message: Message, frames: Sequence[Frame], route: Route | None = None) -> None:
         """Hold: put a call's message into the outbox. Buffers are sent from the user's memory, so somebody may want to know when."""
@@ -113,7 +120,7 @@ class Port:
         state, own = self.state, self.loop.transport.rank
         alike: dict[tuple[int, ...], list[int]] = {}
         for engine, frames in targets:
-            if state.engines[engine] != own and state.traffic.weigh(frames):
+            if state.engines[engine] != own and state.traffic.any_large(frames):
                 alike.setdefault(tuple(map(id, frames)), []).append(engine)
         routes: dict[int, Route] = {}
         for engines in alike.values():
@@ -142,13 +149,34 @@ class Port:
         targets: tuple[int, ...],
         stream: bool,
     ) -> list[Call]:
-        """Queue one task for each of `arguments`."""
+        """Queue one task for each of `arguments`; waits until there is room for them on the way."""
         self.check_open()
-        state = self.state
-        weights = [state.traffic.weigh(frames) for frames in arguments]
-        if any(weights):
-            self._wait_for_room({TASKS: max(weights)})
-        now = self.loop.clock()
+        weights = [self.state.traffic.weigh(frames) for frames in arguments]
+        portions = self.state.traffic.portions(weights)
+        with self.loop.hold:
+            collector.more_to_come = True
+        calls: list[Call] = []
+        for start, stop in portions:
+            if any(weights[start:stop]):
+                self._wait_for_room({TASKS: sum(weights[start:stop])})
+            calls += self._submit(collector, label, function, arguments[start:stop], weights[start:stop], retries, targets, stream)
+            if stop < len(arguments):
+                self.nudge()
+        collector.more_to_come = False
+        return calls
+
+    def _submit(
+        self,
+        collector: Collector,
+        label: str,
+        function: Pickled,
+        arguments: Sequence[Frames],
+        weights: Sequence[int],
+        retries: int,
+        targets: tuple[int, ...],
+        stream: bool,
+    ) -> list[Call]:
+        state, now = self.state, self.loop.clock()
         with self.loop.hold:
             calls = [state.new_call("task", label, -1, now, is_task=True) for _ in arguments]
             collector.expecting(calls)
@@ -174,20 +202,24 @@ class Port:
         def room() -> bool:
             return all(has_room(receiver, weight) for receiver, weight in weights.items())
 
-        if room() or self.wait(room, ROOM_PATIENCE):
+        if room() or self.wait(room, ROOM_PATIENCE, settle=False):
             return
-        full = [receiver for receiver, weight in weights.items() if not has_room(receiver, weight)]
-        warnings.warn(f"waiting for room: {self._congestion(full[0])}", RuntimeWarning, stacklevel=2)
-        self.wait(room)
+        warnings.warn(f"waiting for room on the way: {self._congestion()}", RuntimeWarning, stacklevel=5)
+        self.wait(room, settle=False)
 
-    def _congestion(self, receiver: int) -> str:
-        under_way = self.state.traffic.under_way[receiver]
-        first = next(call for call in self.state.open.values() if (TASKS if call.is_task else call.engine) == receiver)
+    def _congestion(self) -> str:
+        with self.loop.hold:
+            under_way, calls = self.state.traffic.under_way, list(self.state.open.values())
+            receiver = max(under_way, key=lambda each: under_way[each])
         who = "tasks that have not ended" if receiver == TASKS else f"engine {receiver}"
-        return f"{under_way} bytes are on their way to {who}; the oldest call there is {first.kind} {first.label}"
+        oldest = [f"{call.kind} {call.label}" for call in calls if (TASKS if call.is_task else call.engine) == receiver][:1]
+        return f"{under_way[receiver] >> 20} MiB are on their way to {who}; the oldest call there: {' '.join(oldest) or 'none'}"
 
-    def wait(self, condition: Callable[[], Any], timeout: float | None = None) -> bool:
+    def wait(self, condition: Callable[[], Any], timeout: float | None = None, settle: bool = True) -> bool:
         """Wait until a condition holds; False if it did not in time.
+
+        Args:
+            settle: whether a wait inside of a callback may run other callbacks meanwhile.
 
         Raises:
             ClosedError: the world ends before it could.
@@ -197,7 +229,7 @@ class Port:
         own = object()
         traffic.waiting.add(own)
         try:
-            held = loop.wait(lambda: condition() or loop.stop is not None, timeout)
+            held = loop.wait(lambda: condition() or loop.stop is not None, timeout, settle)
         finally:
             traffic.waiting.discard(own)
         if held and not condition():

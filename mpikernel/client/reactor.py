@@ -9,7 +9,7 @@ from contextlib import suppress
 from mpikernel.client.state import TASKS, Call, ClientState
 from mpikernel.ledger.records import Record
 from mpikernel.wire.loop import Outbox
-from mpikernel.wire.messages import Cancelled, Described, Done, Message, Output
+from mpikernel.wire.messages import Cancelled, Described, Done, Lost, Message, Output
 from mpikernel.wire.transport import Arrival
 
 
@@ -50,6 +50,15 @@ def place_of(state: ClientState, sender: int, message: Message, sizes: Sequence[
     return gathering.place(message.call, sizes) if gathering is not None else None
 
 
+def on_lost(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:
+    """A function has to be sent again when it is next needed there."""
+    lost = arrival.message
+    assert isinstance(lost, Lost)
+    receiver = TASKS if lost.tasks else state.engines.index(arrival.sender)
+    if receiver in state.sent:
+        state.sent[receiver].lost(lost.function)
+
+
 def record_of(state: ClientState, call: Call) -> Record:
     """How a direct command stands, for the ledger. Tasks are recorded by the task interface."""
     rank = state.engines[call.engine]
@@ -86,5 +95,5 @@ def tick(state: ClientState, out: Outbox, now: float) -> None:
     state.notes.send_when_due(out, now)
 
 
-REACTIONS = {Done: on_done, Described: on_described, Cancelled: on_cancelled, Output: on_output}
+REACTIONS = {Done: on_done, Described: on_described, Lost: on_lost, Cancelled: on_cancelled, Output: on_output}
 PLACES = {Done: place_of}

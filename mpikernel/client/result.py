@@ -45,9 +45,11 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         self._single = single
         self._assemble = assemble or list
         self.departure = Departure(0)  # of the buffers that go with its calls
+        self.more_to_come = False  # not all of its calls have been announced
         self._left = 0  # calls that have not ended
         self._value: list[Any] = []  # the assembled value, once it was asked for
         self._begun = time.time()
+        self._telling = False  # all calls have ended, and somebody sees to what follows
         self._told = False  # its callbacks have run
 
     def expecting(self, calls: Sequence[Call]) -> None:
@@ -57,7 +59,10 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
 
     def launched(self) -> Self:
         """Everything has been submitted: have it leave."""
-        if not self.calls:
+        with self._port.loop.hold:
+            over = self._left == 0 and not self._telling
+            self._telling = self._telling or over
+        if over:
             self._tell()
         self._port.nudge()
         return self
@@ -65,8 +70,16 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
     def arrived(self, call: Call) -> None:
         """A call has ended; under the loop's lock."""
         self._left -= 1
-        if self._left == 0:
+        if self._left == 0 and not self.more_to_come:
+            self._telling = True
             self._port.loop.afterwards(self._tell)
+
+    def done(self) -> bool:
+        """Whether it is done, or was cancelled. Unlike `ready` it does not look for news first."""
+        if super().done():
+            return True
+        self._port.state.traffic.asked = time.monotonic()
+        return False
 
     def awaited(self) -> bool:
         """Whether anybody will be told when it is done: whoever waits by the means of futures does not wait here."""

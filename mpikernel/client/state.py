@@ -29,6 +29,7 @@ class Collector(Protocol):
     """Who waits for calls: an AsyncResult."""
 
     departure: Departure  # of the buffers that go with its calls
+    more_to_come: bool  # not all of its calls have been announced
 
     def expecting(self, calls: Sequence[Call]) -> None:
         """These calls are about to be sent; told under the loop's lock."""
@@ -89,8 +90,9 @@ class Call:
     def value(self) -> Any:
         """The result of a call that ended well, rebuilt when first asked for."""
         if self.value_ is _NOT_LOADED:
+            self.held = None  # it is taken, also where it cannot be rebuilt
             self.value_ = self.open_with(self.frames, what=f"the result of {self.label} (engine {self.engine})")
-            self.frames, self.held = (), None
+            self.frames = ()
         if self.value_ is _TAKEN:
             raise UsageError(f"the result of {self.label} is not kept here any more: it was written to a file")
         return self.value_
@@ -104,7 +106,7 @@ class Call:
         """The exception of a call that failed, rebuilt when first asked for."""
         if self.error is None:
             self.error = rebuild(self.frames, self.engine)
-            self.frames = ()
+            self.frames, self.held = (), None
         return self.error
 
 

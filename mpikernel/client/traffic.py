@@ -10,11 +10,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from mpikernel.wire.envelope import Frame
 
 #: Frames of fewer bytes do not count.
 SMALL = 1 << 10
+#: Who looks for a result waits for it, for so long (seconds).
+POLLING = 0.1
 #: After so long without room one more result is let in all the same (seconds): somebody may wait in a way that is not seen here.
 STALLED = 5.0
 
@@ -41,6 +44,7 @@ class Traffic:
         self.under_way: Counter[int] = Counter()  # weight of the calls that have not ended, by receiver
         self.held: dict[int, int] = {}  # weights of the results that are here; they go in any thread, as the garbage collector does
         self.waiting: set[object] = set()  # waits of the script's threads for results
+        self.asked = 0.0  # when somebody last looked whether a result is there (monotonic)
         self._let_in = 0.0  # when a result was last let in (monotonic)
 
     @property
@@ -61,6 +65,16 @@ class Traffic:
         filled = self.under_way[receiver]
         return not weight or not filled or filled + weight <= self.window
 
+    def portions(self, weights: Sequence[int]) -> list[tuple[int, int]]:
+        """(start, stop) of parts of a row of payloads, each of half a window at most, or a single one."""
+        cuts, filled = [0], 0
+        for index, weight in enumerate(weights):
+            if filled and filled + weight > self.window // 2:
+                cuts.append(index)
+                filled = 0
+            filled += weight
+        return list(pairwise([*cuts, len(weights)])) if weights else []
+
     def hold(self, frames: Sequence[Frame]) -> Held | None:
         """A result has come."""
         return Held(self, self.weigh(frames)) if self.any_large(frames) else None
@@ -68,7 +82,8 @@ class Traffic:
     def hungry(self, awaited: Callable[[], bool]) -> bool:
         """Whether one more large result may come in. `awaited` tells whether anybody expects one."""
         now = time.monotonic()
-        if self.untaken < self.window or self.waiting or now - self._let_in > STALLED or awaited():
+        polling = now - self.asked < POLLING
+        if self.untaken < self.window or self.waiting or polling or now - self._let_in > STALLED or awaited():
             self._let_in = now
             return True
         return False

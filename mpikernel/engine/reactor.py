@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mpikernel.engine import sharing
 from mpikernel.engine.state import EngineState, Function, Job
+from mpikernel.wire.envelope import Missing
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import (
     Apply,
@@ -15,6 +16,8 @@ from mpikernel.wire.messages import (
     Gather,
     Give,
     Keys,
+    Lost,
+    LostForTasks,
     Pull,
     Push,
     PushShared,
@@ -33,6 +36,8 @@ def on_apply(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> N
     carried = message.carried
     sent = frames[:carried]
     function = kept.put(message.function, Function(sent), size(sent)) if sent else kept.get(message.function)
+    if any(isinstance(frame, Missing) for frame in sent):
+        out.send(arrival.sender, LostForTasks(message.function) if message.attempt else Lost(message.function, tasks=False))
     state.queue.append(Job(message, arrival.sender, frames[carried:], function))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from mpi4py import MPI
 
@@ -16,7 +17,7 @@ from mpikernel.wire.envelope import Departure, Frame, Missing, Opened
 from mpikernel.wire.transport import Arrival, Rooms, landing_places
 
 #: Bytes in one piece of a large frame, and how many pieces a receiver takes at a time from one sender.
-CHUNK = 1 << 25
+CHUNK = 1 << 23
 WINDOW = 4
 #: The same for frames that go on to others: smaller, because a rank passes on what is whole.
 RELAYED = 1 << 22
@@ -115,13 +116,19 @@ class Sending:
                 del self._posted[stream]
 
 
+class Ground(NamedTuple):
+    """What all landings of a transport share."""
+
+    comm: MPI.Intracomm
+    progress: Progress
+    waste: memoryview  # for pieces that there is no memory for, and that nobody is to get
+
+
 class Landing:
     """The large frames of one message on their way in, and on to its children. Called again and again until it is whole."""
 
-    def __init__(
-        self, comm: MPI.Intracomm, sender: int, opened: Opened, rooms: Rooms | None, hungry: Callable[[], bool], progress: Progress
-    ) -> None:
-        self._comm = comm
+    def __init__(self, ground: Ground, sender: int, opened: Opened, rooms: Rooms | None, hungry: Callable[[], bool]) -> None:
+        self._comm = ground.comm
         self._sender = sender
         self._opened = opened
         self._rooms = rooms
@@ -134,7 +141,8 @@ class Landing:
         self._posted: deque[tuple[MPI.Request, memoryview]] = deque()
         self._passed_on: list[MPI.Request] = []
         self._window = WINDOW
-        self._progress = progress
+        self._waste = ground.waste if not self._children else None  # what is passed on stays as it came until it has left
+        self._progress = ground.progress
 
     def __call__(self) -> Arrival | None:
         if self._arrival is None:
@@ -163,7 +171,7 @@ class Landing:
                 continue
             if isinstance(place, Missing):
                 self._window = 1
-                waste = memoryview(bytearray(min(size, frame)))  # this landing's own: it may still be passed on while others land
+                waste = self._waste if self._waste is not None else memoryview(bytearray(min(size, frame)))
                 self._to_come += [waste[: min(size, frame - start)] for start in range(0, frame, size)]
             else:
                 self._to_come += pieces(place, size)

@@ -22,7 +22,9 @@ ALIGN = 64
 
 
 class Missing(bytes):
-    """Stands for a frame that there was no memory for where it arrived; its content says why."""
+    """Stands for a frame of `size` bytes that there was no memory for where it arrived; its content says why."""
+
+    size = 0
 
 
 class Route(NamedTuple):

@@ -168,6 +168,7 @@ class Loop:
         mine = self._mine
         before = mine.settling, mine.waiting
         mine.settling, mine.waiting = True, False
+        shut = self.hold.shut()
         ran = False
         try:
             while self._afterwards:
@@ -180,6 +181,7 @@ class Loop:
                 ran = True
         finally:
             mine.settling, mine.waiting = before
+            self.hold.reopen(shut)
         return ran
 
     def _settle(self, action: Callable[[], None]) -> None:
@@ -202,24 +204,32 @@ class Loop:
         if self._mine.settling and not self._mine.waiting:
             self.turn()
             return
-        self.advance()
-        while self.guest is not None and self.advance():
-            pass
-        if self._parked:
-            self._wake_up.set()
+        shut = self.hold.shut()
+        try:
+            self.advance()
+            while self.guest is not None and self.advance():
+                pass
+            if self._parked:
+                self._wake_up.set()
+        finally:
+            self.hold.reopen(shut)
 
-    def wait(self, condition: Callable[[], Any], timeout: float | None = None) -> bool:
+    def wait(self, condition: Callable[[], Any], timeout: float | None = None, settle: bool = True) -> bool:
         """Drive the loop until a condition holds. False if it did not within `timeout` seconds.
 
+        Inside of a callback others are run meanwhile only if `settle` is true, because they may be what it waits for; they nest in it.
+
         Raises:
-            whatever broke the loop.
+            whatever broke the loop, or a signal handler of the user's raised.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         ladder = Ladder(bell=self.bell)
-        was_waiting, self._mine.waiting = self._mine.waiting, True
+        shut = self.hold.shut()
+        was_waiting, self._mine.waiting = self._mine.waiting, settle
         try:
             while not condition():
                 happened = self.advance()
+                self._let_signals_in()
                 if deadline is not None and time.monotonic() >= deadline:  # asked first: a busy world must not put it off
                     return bool(condition())
                 if happened:
@@ -231,6 +241,13 @@ class Loop:
         finally:
             self._mine.waiting = was_waiting
             self._unpark()
+            self.hold.reopen(shut)
+
+    def _let_signals_in(self) -> None:
+        """Here the user's signal handlers may end a wait, or take their time."""
+        if self.hold.visited:
+            self._unpark()
+            self.hold.let_in()
 
     def _rest(self, ladder: Ladder, at_most: float = inf) -> None:
         transport = self.transport

@@ -13,7 +13,7 @@ from mpikernel.ledger.records import Record
 from mpikernel.world.roles import Role
 
 #: Raised whenever a struct below changes its meaning; a world of mixed versions is refused at boot.
-PROTOCOL = 3
+PROTOCOL = 4
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -140,6 +140,13 @@ class Described(Message, frozen=True, array_like=True, tag=13):
     call: int
 
 
+class Lost(Message, frozen=True, array_like=True, tag=14):
+    """engine, task interface -> client: there was no memory for a function. Whoever needs it again has to send it again."""
+
+    function: bytes
+    tasks: bool  # by the task interface
+
+
 # client -> task interface --------------------------------------------------------------------------------------------------
 
 
@@ -194,6 +201,12 @@ class Withdraw(Message, frozen=True, array_like=True, tag=33):
 
     tasks: tuple[int, ...]
     client: int
+
+
+class LostForTasks(Message, frozen=True, array_like=True, tag=34):
+    """engine -> task interface: as `Lost`."""
+
+    function: bytes
 
 
 # client -> engine, engine -> engine of the same host: pushes to shared memory ---------------------------------------------------
@@ -316,8 +329,8 @@ RECEIVERS: dict[type[Message], Role | None] = {
     **dict.fromkeys(
         (Apply, Execute, Push, Pull, Keys, Clear, CancelCalls, Withdraw, Gather, Give, PushShared, SharedArea, Unshare), Role.ENGINE
     ),
-    **dict.fromkeys((Done, Output, Cancelled, Described, Answer), Role.SCRIPT),
-    **dict.fromkeys((Submit, CancelTasks, Released, Failed, Withdrawn), Role.TASK),
+    **dict.fromkeys((Done, Output, Cancelled, Described, Lost, Answer), Role.SCRIPT),
+    **dict.fromkeys((Submit, CancelTasks, Released, Failed, Withdrawn, LostForTasks), Role.TASK),
     **dict.fromkeys((Note, ScriptEnded, Signalled, Goodbye, Query, Purge), Role.CONTROLLER),
     **dict.fromkeys((Stop, Leave), None),
 }
@@ -328,5 +341,5 @@ URGENT = frozenset({Signalled, Stop})
 AnyMessage = (
     Apply | Execute | Push | Pull | Keys | Clear | CancelCalls | Done | Output | Cancelled | Submit | CancelTasks
     | Released | Failed | Withdrawn | Withdraw | Note | ScriptEnded | Signalled | Stop | Goodbye | Leave
-    | Gather | Give | Described | PushShared | SharedArea | Unshare | Query | Purge | Answer
+    | Gather | Give | Described | Lost | LostForTasks | PushShared | SharedArea | Unshare | Query | Purge | Answer
 )  # fmt: skip

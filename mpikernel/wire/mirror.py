@@ -54,10 +54,17 @@ class Sent:
 
     def __init__(self, capacity: int = CAPACITY, heaviest: int = HEAVIEST) -> None:
         self._kept = Kept[None](capacity, heaviest)
+        self._lost: set[bytes] = set()  # keys for which the receiver has something that is of no use
+
+    def lost(self, key: bytes) -> None:
+        """The receiver could not take what it was sent: it is to be sent once more."""
+        self._lost.add(key)
 
     def knows(self, key: bytes, weight: int) -> bool:
         """Whether the receiver has it. If not, it will have it with the message that is sent now."""
-        if key in self._kept:
+        if key in self._lost:
+            self._lost.discard(key)
+        elif key in self._kept:
             self._kept.get(key)
             return True
         self._kept.put(key, None, weight)

@@ -6,12 +6,13 @@ with one receiving thread they are not needed; a blocking Recv would stand still
 
 from __future__ import annotations
 
+import mmap
 from collections import deque
 from collections.abc import Callable, Sequence
 
 from mpi4py import MPI
 
-from mpikernel.wire.bulk import DIRECT, Landing, Progress, Sending, tree_tag, unfinished
+from mpikernel.wire.bulk import CHUNK, DIRECT, Ground, Landing, Progress, Sending, tree_tag, unfinished
 from mpikernel.wire.envelope import Opened, Parcel, open_envelope, seal, small_bytes, split
 from mpikernel.wire.landing import Runway
 from mpikernel.wire.loopback import copied
@@ -37,11 +38,11 @@ class MpiTransport:
         self.rooms: Rooms | None = None
         self.hungry: Callable[[], bool] = always
         self.posted: Callable[[int], object] = unheard  # told which rank something was posted to
-        self._mail, self._control, self._bulk = Slot(mail), Slot(control), bulk
+        self._mail, self._control = Slot(mail), Slot(control)
         self._threshold = threshold
         self._envelopes: list[MPI.Request] = []  # that have not left
-        self._progress = Progress()
-        self._sending = Sending(bulk, self._progress)
+        self._ground = Ground(bulk, Progress(), memoryview(mmap.mmap(-1, CHUNK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)))
+        self._sending = Sending(bulk, self._ground.progress)
         self._runway = Runway()
         self._own: deque[Arrival] = deque()  # posted to this rank itself
 
@@ -89,7 +90,7 @@ class MpiTransport:
         """What is whole has arrived, unless something is before it; what is urgent is never held up."""
         message, frames, _ = opened
         if any(isinstance(frame, int) for frame in frames):
-            self._runway.expect(sender, Landing(self._bulk, sender, opened, self.rooms, self.hungry, self._progress))
+            self._runway.expect(sender, Landing(self._ground, sender, opened, self.rooms, self.hungry))
             return
         arrival = Arrival(sender, message, frames)  # type: ignore[arg-type]  # all of them are frames
         if type(message) in URGENT or self._runway.put(arrival) is not None:
@@ -97,7 +98,7 @@ class MpiTransport:
 
     @property
     def progress(self) -> int:
-        return self._progress.pieces
+        return self._ground.progress.pieces
 
     @property
     def moving(self) -> bool:

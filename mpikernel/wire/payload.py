@@ -150,8 +150,8 @@ def load_function(frames: Sequence[Frame], home: dict[str, Any], what: str) -> t
 
 
 def size(frames: Sequence[Frame]) -> int:
-    """Bytes in all frames."""
-    return sum(map(len, frames))
+    """Bytes in all frames, as they were sent."""
+    return sum(frame.size if type(frame) is Missing else len(frame) for frame in frames)
 
 
 def all_there(frames: Sequence[Frame], what: str) -> Sequence[Frame]:

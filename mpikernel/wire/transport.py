@@ -82,4 +82,6 @@ def _memory(size: int) -> Frame:
     try:
         return take(size)
     except SerializeError as error:
-        return Missing(str(error).encode())
+        missing = Missing(str(error).encode())
+        missing.size = size
+        return missing

@@ -11,7 +11,19 @@ from mpikernel.ledger.records import Record
 from mpikernel.wire.envelope import Missing
 from mpikernel.wire.failure import describe, one_line
 from mpikernel.wire.loop import Outbox
-from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, Failed, Released, Submit, Withdraw, Withdrawn
+from mpikernel.wire.messages import (
+    Apply,
+    Cancelled,
+    CancelTasks,
+    Done,
+    Failed,
+    Lost,
+    LostForTasks,
+    Released,
+    Submit,
+    Withdraw,
+    Withdrawn,
+)
 from mpikernel.wire.mirror import Kept
 from mpikernel.wire.payload import size
 from mpikernel.wire.transport import Arrival
@@ -24,13 +36,21 @@ def on_submit(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> No
     sent = frames[: message.carried]
     function = kept.put(message.function, sent, size(sent)) if sent else kept.get(message.function)
     task = Task(message, arrival.sender, function, frames[message.carried :])
-    lost = next((frame for frame in frames if isinstance(frame, Missing)), None)
+    if any(isinstance(frame, Missing) for frame in sent):
+        out.send(arrival.sender, Lost(message.function, tasks=True))
+    lost = next((frame for frame in (*function, *frames) if isinstance(frame, Missing)), None)
     if lost is not None:
         _refuse(state, out, task, lost, now)
         return
     state.line_up(task)
     _note(state, task, now, "submitted")
     _assign(state, out)
+
+
+def on_lost(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> None:
+    """An engine had no memory for a function: it is to be sent again with the next task that needs it."""
+    assert isinstance(arrival.message, LostForTasks)
+    next(seat for seat in state.seats if seat.rank == arrival.sender).sent.lost(arrival.message.function)
 
 
 def on_released(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> None:
@@ -165,4 +185,5 @@ REACTIONS = {
     Released: on_released,
     Failed: on_failed,
     Withdrawn: on_withdrawn,
+    LostForTasks: on_lost,
 }

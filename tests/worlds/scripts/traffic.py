@@ -11,6 +11,7 @@ import numpy as np
 from checks import raises, run_checks
 
 from mpikernel import Client, Reference
+from mpikernel.client.traffic import POLLING
 from mpikernel.errors import SerializeError
 
 MIB = 1 << 20
@@ -72,6 +73,7 @@ def check_others_do_not_wait_with_it() -> None:
 def check_results_that_nobody_takes_fill_a_window_and_no_more() -> None:
     if alone:
         return
+    time.sleep(2 * POLLING)  # since somebody last looked for a result
     results = [first.apply_async(data, 3, seed) for seed in range(12)]
     deadline = time.monotonic() + 1.5
     while time.monotonic() < deadline:  # in user code: nobody waits for them
@@ -87,6 +89,47 @@ def check_who_waits_by_the_means_of_futures_is_not_forgotten() -> None:
     done, left = concurrent.futures.wait(results, timeout=20)
     assert not left
     assert len(done) == 8
+
+
+def check_who_polls_gets_what_he_waits_for() -> None:
+    results = [first.apply_async(data, 3, seed) for seed in range(8)]
+    begun = time.monotonic()
+    while not all(result.ready() for result in results):
+        assert time.monotonic() - begun < 20, "results that were asked for did not come in"
+        time.sleep(0.01)
+
+
+def check_a_map_of_more_than_the_window_waits_for_room() -> None:
+    arguments = [data(3, seed) for seed in range(20)]
+    balanced = client.load_balanced_view()
+    result = balanced.map_async(np.copy, arguments)
+    assert alone or client.port.state.traffic.under_way[-1] <= window
+    for seed, value in enumerate(result.get()):
+        assert np.array_equal(value, arguments[seed])
+    assert client.port.state.traffic.under_way[-1] == 0
+
+
+def check_pushes_in_callbacks_do_not_nest() -> None:
+    depths: list[int] = []
+    failed: list[Exception] = []
+    under = [0]
+
+    def push(_result: object) -> None:
+        under[0] += 1
+        depths.append(under[0])
+        try:
+            first.push({"c": data(5)}, block=False)
+        except Exception as error:
+            failed.append(error)
+        under[0] -= 1
+
+    results = [first.apply_async(abs, -number) for number in range(40)]
+    for result in results:
+        result.add_done_callback(push)
+    client.wait()
+    assert not failed
+    assert len(depths) == 40
+    assert alone or max(depths) <= 3, f"callbacks ran {max(depths)} deep in each other"
 
 
 def check_dropped_results_make_room() -> None:
@@ -175,6 +218,21 @@ def check_what_an_engine_has_no_memory_for_is_an_error_there() -> None:
             result.get()
         first.apply_sync(limit_memory, None)
         assert all(client[1:].apply_sync(np.array_equal, Reference("y"), some(110 * MIB, 1)))
+
+
+def check_a_function_that_found_no_memory_is_sent_again() -> None:
+    if alone:
+        return
+    heavy = some(60 * MIB)
+
+    def total() -> int:
+        return int(heavy.sum())
+
+    first.apply_sync(limit_memory, 30)
+    with raises(SerializeError, "no memory"):
+        first.apply_sync(total)
+    first.apply_sync(limit_memory, None)
+    assert first.apply_sync(total) == heavy.sum()
 
 
 def check_what_the_script_has_no_memory_for_is_an_error_here() -> None:
