@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mpikernel.client.intake import Initializer, Intake
@@ -55,7 +56,7 @@ class EngineExecutor(Executor):
         label_of(fn)
         deadline = None if timeout is None else time.monotonic() + timeout
         check_count("chunksize", chunksize)
-        self._intake.check_open()
+        self._intake.check_ready()
         if buffersize is None and deadline is None:
             result = self._intake.map(fn, iterables, chunksize)  # all in one go, which is the quickest
             return self._until_closed(iter(result), lambda: [result])
@@ -65,8 +66,8 @@ class EngineExecutor(Executor):
     def _piped(
         self, fn: Callable[..., Any], rows: Iterator[tuple[Any, ...]], deadline: float | None, chunksize: int, bound: int | None
     ) -> Iterator[Any]:
-        intake = self._intake
-        pipeline = Pipeline(lambda chunk: intake.apply_chunk(fn, chunk), intake.view.client.port.wait, rows, chunksize, bound)
+        wait = self._intake.view.client.port.wait
+        pipeline = Pipeline(partial(self._intake.apply_chunk, fn), wait, rows, chunksize, bound)
         values = pipeline if deadline is None else _before(deadline, pipeline)
         return self._until_closed(values, lambda: pipeline.left)
 

@@ -39,13 +39,17 @@ class Intake:
         return self.view.client.direct_view(self.view.targets).apply_async(initializer, *arguments)
 
     def check_open(self) -> None:
-        """Refuse what comes too late. Waits until each engine has run the initializer.
+        """Refuse what comes too late."""
+        if self.closed:
+            raise self._refusal
+
+    def check_ready(self) -> None:
+        """The same; and wait until each engine has run the initializer.
 
         Raises:
             BrokenExecutor: the initializer failed; what it raised is the cause.
         """
-        if self.closed:
-            raise self._refusal
+        self.check_open()
         error = self._prepared.exception() if self._prepared is not None else None
         if error is not None:
             raise BrokenExecutor(f"the initializer failed, so nothing can be called: {error}") from error
@@ -67,7 +71,7 @@ class Intake:
 
     def _take(self, submit: Callable[[], R]) -> R:
         with self._taking:
-            self.check_open()
+            self.check_ready()
             result = submit()
             self._taken.add(result)
             return result

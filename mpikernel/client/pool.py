@@ -6,6 +6,7 @@ It knows nothing of processes: an engine stands for a worker, and it is there be
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sized
+from functools import partial
 from typing import Any, NoReturn
 
 from mpikernel.client.client import Client
@@ -182,10 +183,9 @@ class Pool:
 
     def _pipeline(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int, ordered: bool) -> Pipeline:
         label_of(func)
-        self._intake.check_open()
+        self._intake.check_ready()
         rows = ((item,) for item in iterable)
-        submit = lambda chunk: self._intake.apply_chunk(func, chunk)  # noqa: E731  # a function would say no more
-        return Pipeline(submit, self._wait, rows, chunksize, AHEAD * self.size, ordered, PoolTimeoutError)
+        return Pipeline(partial(self._intake.apply_chunk, func), self._wait, rows, chunksize, AHEAD * self.size, ordered, PoolTimeoutError)
 
     # the end -----------------------------------------------------------------------------------------------------------
 

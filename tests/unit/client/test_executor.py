@@ -1,0 +1,120 @@
+"""The executor where nothing runs unless a test has it run: states, cancelling, shutting down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, CancelledError, as_completed, wait
+from typing import Any
+
+import pytest
+
+from mpikernel.client.client import Client
+from mpikernel.client.here import close_port, open_port
+from mpikernel.errors import ClosedError, UsageError
+from mpikernel.testing.loopback import LoopbackWorld
+
+
+@pytest.fixture
+def world() -> Iterator[LoopbackWorld]:
+    world = LoopbackWorld(engines=2)
+    open_port(world.port)
+    yield world
+    close_port()
+
+
+@pytest.fixture
+def client(world: LoopbackWorld) -> Client:
+    return Client()
+
+
+def inverse(x: float) -> float:
+    return 1 / x
+
+
+def test_futures_are_done_as_the_world_works(world: LoopbackWorld, client: Client) -> None:
+    executor = client.executor()
+    futures = [executor.submit(inverse, x) for x in (4, 0, 2)]
+    assert [future.done() for future in futures] == [False] * 3
+    world.run()
+    assert wait(futures, timeout=0).done == set(futures)
+    assert set(as_completed(futures, timeout=0)) == set(futures)
+    assert isinstance(futures[1].exception(), ZeroDivisionError)
+    assert (futures[0].result(), futures[2].result()) == (0.25, 0.5)
+
+
+def test_callbacks_run_before_a_shutdown_is_over(world: LoopbackWorld, client: Client) -> None:
+    seen: list[Any] = []
+    with world.working(), client.executor() as executor:
+        for number in range(5):
+            executor.submit(abs, -number).add_done_callback(lambda future: seen.append(future.result()))
+    assert sorted(seen) == [0, 1, 2, 3, 4]
+
+
+def test_shutdown_cancels_what_has_not_begun(world: LoopbackWorld, client: Client) -> None:
+    executor = client.executor()
+    futures = [executor.submit(abs, -number) for number in range(9)]
+    with world.attended():
+        executor.shutdown(wait=False, cancel_futures=True)
+    world.run()
+    cancelled = [future for future in futures if future.cancelled()]
+    assert cancelled
+    with pytest.raises(CancelledError, match="abs"):
+        cancelled[0].result()
+    with pytest.raises(ClosedError, match="shut down"):
+        executor.submit(abs, 1)
+
+
+def test_a_map_is_submitted_at_once(world: LoopbackWorld, client: Client) -> None:
+    executor = client.executor()
+    for options in ({}, {"timeout": 5.0}, {"buffersize": 9}, {"chunksize": 2}):
+        values = executor.map(pow, [2, 3, 4], [2, 2, 2, 2], **options)
+        world.run()
+        assert list(values) == [4, 9, 16]
+
+
+def test_a_map_that_is_late(world: LoopbackWorld, client: Client) -> None:
+    values = client.executor().map(abs, [-1, -2, -3], timeout=0.0)
+    with world.attended(), pytest.raises(TimeoutError, match="3 calls are under way"):
+        next(values)
+    world.run()
+
+
+def test_what_a_map_leaves_behind_is_not_told_in_the_end(world: LoopbackWorld, client: Client) -> None:
+    with world.working():
+        with pytest.raises(ZeroDivisionError):
+            list(client.executor().map(inverse, [0, 0, 0, 1]))
+        with pytest.raises(ZeroDivisionError):
+            list(client.executor().map(inverse, [0, 0, 0, 1], buffersize=3))
+        client.wait()
+    assert world.client.left_over() == []
+
+
+def test_the_initializer_runs_once_on_each_engine() -> None:
+    ran: list[int] = []
+    world = LoopbackWorld(engines=2, perform=lambda number, job: ran.append(number))
+    open_port(world.port)
+    with world.working():
+        executor = Client().executor(initializer=inverse, initargs=(1,))
+        assert sorted(ran) == [0, 1]
+        futures = [executor.submit(abs, -number) for number in range(4)]
+        wait(futures, timeout=0)
+    close_port()
+    assert len(ran) == 2 + len(futures)
+
+
+def test_a_failing_initializer(world: LoopbackWorld, client: Client) -> None:
+    with world.working():
+        executor = client.executor(targets=1, initializer=inverse, initargs=(0,))
+        for _ in range(2):
+            with pytest.raises(BrokenExecutor, match=r"the initializer failed.*ZeroDivisionError|division"):
+                executor.submit(abs, 1)
+    with pytest.raises(UsageError, match="initializer='x' cannot be called"):
+        client.executor(initializer="x")  # type: ignore[arg-type]
+
+
+def test_executors_of_views(world: LoopbackWorld, client: Client) -> None:
+    for executor in (client[1].executor, client.load_balanced_view(1).executor, client.executor(targets=[1])):
+        futures = [executor.submit(abs, -number) for number in range(3)]
+        world.run()
+        assert {future.metadata["engine_id"] for future in futures} == {1}
+        assert "1" in repr(executor)
