@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from mpikernel.client.port import Port
 from mpikernel.errors import LedgerError
 from mpikernel.ledger.codec import decode_page
-from mpikernel.ledger.pages import FIRST, Position
+from mpikernel.ledger.pages import FIRST
 from mpikernel.ledger.query import Entry
-from mpikernel.ledger.records import SUBMITTED
+from mpikernel.ledger.records import SUBMITTED, Position
 from mpikernel.wire.envelope import Frame, Missing
 from mpikernel.wire.messages import Answer, Purge, Query
 

@@ -13,9 +13,9 @@ from mpikernel.client.result import AsyncResult
 from mpikernel.client.state import Call
 from mpikernel.client.view import Targets, engine_ids, names_one
 from mpikernel.errors import UsageError
-from mpikernel.ledger.pages import FIRST, LAST, Position
+from mpikernel.ledger.pages import FIRST, LAST
 from mpikernel.ledger.query import FIELDS, Entry, Test, field, parse, span_of
-from mpikernel.ledger.records import OK, SUBMITTED
+from mpikernel.ledger.records import OK, SUBMITTED, Position
 from mpikernel.ledger.wording import local_time, one_line
 
 Jobs = int | AsyncResult | Sequence[int | AsyncResult]

@@ -11,8 +11,7 @@ from typing import Any
 
 import msgspec
 
-from mpikernel.ledger.pages import Position
-from mpikernel.ledger.records import Record, Run
+from mpikernel.ledger.records import Position, Record, Run
 
 #: Where the format and the last writer are kept, in ASCII. They sort before everything else.
 FORMAT_KEY = b"\x00format"

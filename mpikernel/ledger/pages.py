@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-#: Where a record is: its run, and its task in it. Their order is the order of reading.
-Position = tuple[int, int]
+from mpikernel.ledger.records import Position
 
 #: Nothing is before or after these.
 FIRST: Position = (0, 0)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from mpikernel.ledger.pages import Page, Position
-from mpikernel.ledger.records import Record, Run
+from mpikernel.ledger.pages import Page
+from mpikernel.ledger.records import Position, Record, Run
 
 
 class LedgerReader(Protocol):

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from mpikernel.errors import UsageError
-from mpikernel.ledger.pages import FIRST, LAST, Position
-from mpikernel.ledger.records import Record
+from mpikernel.ledger.pages import FIRST, LAST
+from mpikernel.ledger.records import Position, Record
 from mpikernel.ledger.wording import outcome
 
 

@@ -11,6 +11,9 @@ import msgspec
 #: Kept in every ledger; a ledger of another format is refused when it is opened.
 FORMAT = 1
 
+#: Where a record is: its run, and its task in it. Their order is the order of reading.
+Position = tuple[int, int]
+
 #: How a call stands: `Record.status` is one of these.
 SUBMITTED, OK, ERROR, ABORTED = STATUSES = ("submitted", "ok", "error", "aborted")
 

@@ -17,8 +17,8 @@ import msgspec
 
 from mpikernel.errors import LedgerError
 from mpikernel.ledger import codec
-from mpikernel.ledger.pages import Page, Position
-from mpikernel.ledger.records import Record, Run
+from mpikernel.ledger.pages import Page
+from mpikernel.ledger.records import Position, Record, Run
 
 T = TypeVar("T")
 Row = tuple[bytes, bytes]

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 
 from mpikernel.errors import LedgerError
 from mpikernel.ledger.codec import decode_page
-from mpikernel.ledger.pages import FIRST, LAST, Position
+from mpikernel.ledger.pages import FIRST, LAST
 from mpikernel.ledger.promise import Ledger, LedgerReader
-from mpikernel.ledger.records import ABORTED, ERROR, OK, Record, Run
+from mpikernel.ledger.records import ABORTED, ERROR, OK, Position, Record, Run
 
 Make = Callable[[], Ledger]
 Reopen = Callable[[Ledger], LedgerReader]

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mpikernel.ledger.pages import Position
-from mpikernel.ledger.records import Record
+from mpikernel.ledger.records import Position, Record
 from mpikernel.world.roles import Role
 
 #: Raised whenever a struct below changes its meaning; a world of mixed versions is refused at boot.

@@ -10,8 +10,8 @@ from mpikernel.controller.state import ControllerState
 from mpikernel.errors import LedgerError
 from mpikernel.ledger.codec import decode_page
 from mpikernel.ledger.memory import MemoryLedger
-from mpikernel.ledger.pages import FIRST, LAST, Page, Position
-from mpikernel.ledger.records import OK, Record, Run
+from mpikernel.ledger.pages import FIRST, LAST, Page
+from mpikernel.ledger.records import OK, Position, Record, Run
 from mpikernel.testing.outbox import RecordingOutbox
 from mpikernel.wire.messages import Answer, Message, Purge, Query
 from mpikernel.wire.transport import Arrival
