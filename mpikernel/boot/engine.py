@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import time
 
@@ -31,6 +32,7 @@ def host(rank: Rank) -> None:
     if alone:
         become_main(runner.namespace)
         output.open()
+        faulthandler.enable(2)  # which is the engine's log: C code that crashes leaves at least the line that called it
         keep_process()
         rank.main = lambda: serve(rank.loop, runner)
     else:

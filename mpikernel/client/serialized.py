@@ -6,6 +6,7 @@ On its way to an engine it is part of another payload, as buffers; there it is o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from pickle import PickleBuffer
 from typing import Any
 
@@ -87,9 +88,8 @@ def frames_of(values: Mapping[str, Serialized]) -> Frames:
         raise UsageError(f"push_serialized takes a dict of names and Serialized values, not {type(values).__name__}")
     for name, value in values.items():
         if not isinstance(value, Serialized):
-            raise UsageError(
-                f"what is to be pushed as {name} is a {type(value).__name__}, not Serialized: use push, or serialize() it first"
-            )
+            advice = "wait for it with get(), or block=True" if isinstance(value, Future) else "use push, or serialize() it first"
+            raise UsageError(f"what is to be pushed as {name} is not Serialized, but of type {type(value).__name__}: {advice}")
     return dump(tuple(_Payload(value.frames) for value in values.values()))
 
 

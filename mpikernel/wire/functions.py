@@ -118,7 +118,7 @@ class HomeUnpickler(pickle.Unpickler):
         try:
             return super().load()
         finally:
-                self.memo.clear()
+            self.memo.clear()
 
     def find_class(self, module: str, name: str) -> Any:
         if module == HERE and name in AT_HOME:

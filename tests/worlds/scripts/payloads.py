@@ -286,7 +286,7 @@ def check_a_payload_is_an_argument_like_any_other() -> None:
 
 
 def check_what_is_not_serialized_is_refused() -> None:
-    with raises(UsageError, "what is to be pushed as x is a list, not Serialized: use push, or serialize() it first"):
+    with raises(UsageError, "what is to be pushed as x is not Serialized, but of type list: use push, or serialize() it first"):
         one.push_serialized({"x": [1]})
     with raises(UsageError, "takes a dict"):
         one.push_serialized(serialize(1))
