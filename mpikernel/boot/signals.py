@@ -2,6 +2,9 @@
 
 A signal may come to one rank or to all. Whoever gets one tells the controller, which ends the world in order. In a rank
 that is in user code, KeyboardInterrupt is raised there, so that its `finally` and `with` run.
+
+Handlers that the user's code sets are called where they do not break into the middle of our work, and what they raise there is
+the user's code's.
 """
 
 from __future__ import annotations
@@ -11,10 +14,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from types import FrameType
 from typing import Any
 
 from mpikernel.errors import OverdueError
+from mpikernel.wire.failure import one_line
 from mpikernel.wire.loop import Loop, Outbox
 from mpikernel.wire.messages import Signalled
 from mpikernel.world.exit_codes import SIGNAL_BASE
@@ -24,6 +30,79 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 AGAIN = 0.8
 #: Seconds between two looks for signals that Python's handlers have not seen yet, because the main thread is in C code.
 LOOK = 0.05
+
+Handler = Callable[[int, FrameType | None], object]
+
+
+class Guarded:
+    """A handler of the user's, as python knows it: `guard` decides when it is called."""
+
+    def __init__(self, handler: Handler, guard: Callable[[Handler, int, FrameType | None], None]) -> None:
+        self.handler = handler
+        self._guard = guard
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        self._guard(self.handler, signum, frame)
+
+
+class Visitors:
+    """The handlers that the user's code sets in this process, before and after our start."""
+
+    def __init__(self, loop: Loop, in_user_code: Callable[[], bool], own: Handler) -> None:
+        self._loop = loop
+        self._in_user_code = in_user_code
+        self._own = own  # our handler, which users' code may find and put back
+        self._process = os.getpid()
+
+    def receive(self) -> None:
+        """From now on python's handlers go through us, and user code sees its own; main thread only."""
+        set_real, get_real = signal.signal, signal.getsignal
+
+        def set_handler(signalnum: int, handler: Any) -> Any:
+            return unwrapped(set_real(signalnum, self._wrapped(handler)))
+
+        def get_handler(signalnum: int) -> Any:
+            return unwrapped(get_real(signalnum))
+
+        for ours, real in ((set_handler, set_real), (get_handler, get_real)):
+            ours.__name__ = ours.__qualname__ = real.__name__
+            ours.__doc__, ours.__module__ = real.__doc__, signal.__name__  # pickle knows them by these names
+        for number in signal.valid_signals():
+            handler = get_real(number)
+            if callable(handler) and handler != self._own:
+                set_real(number, self._wrapped(handler))
+        signal.signal, signal.getsignal = set_handler, get_handler
+
+    def _wrapped(self, handler: Any) -> Any:
+        return Guarded(handler, self._guard) if callable(handler) and handler != self._own else handler
+
+    def _guard(self, handler: Handler, signum: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:  # the user's code has forked this one: nothing of ours is here to be spared
+            handler(signum, frame)
+            return
+        self._loop.hold.visit(signum, partial(self._call, handler, signum, frame))
+        if self._loop.hold.visited and self._loop.bell is not None:
+            self._loop.bell.ring_here()  # the main thread may sleep there
+
+    def _call(self, handler: Handler, signum: int, frame: FrameType | None) -> None:
+        """Call it; outside of the user's code, where a call has left it behind, there is nobody to whom it could raise."""
+        if self._in_user_code():
+            handler(signum, frame)
+            return
+        try:
+            handler(signum, frame)
+        except BaseException as error:
+            name = signal.Signals(signum).name if signum in set(signal.Signals) else f"signal {signum}"
+            line = (
+                f"mpikernel: warning: {name} came while no call ran here, and the handler that was left for it raised {one_line(error)}\n"
+            )
+            with suppress(OSError):  # the user's code may have closed it
+                os.write(2, line.encode(errors="backslashreplace"))
+
+
+def unwrapped(handler: Any) -> Any:
+    """A handler as the user's code knows it."""
+    return handler.handler if isinstance(handler, Guarded) else handler
 
 
 class Signals:
@@ -47,6 +126,7 @@ class Signals:
     def install(self) -> None:
         """Take over the handlers; main thread only."""
         before = {signum: signal.signal(signum, self._handle) for signum in ENDING}
+        Visitors(self._loop, self._in_user_code, self._handle).receive()
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         os.register_at_fork(before=self._hold_back, after_in_parent=self._go_on, after_in_child=lambda: self._let_go(before))
         self._loop.host(self, {}, lambda _state, out, _now: self.tick(out))

@@ -101,15 +101,18 @@ class Runner:
 
     def _perform(self, job: Job) -> tuple[Frames, str]:
         """Frames of the result and no error, or frames that describe the error and the error in one line."""
+        hold = self._loop.hold
+        busy = hold.mine.busy  # assigned below, not by a function: signals come in where functions begin
         try:
-            self.in_user_code = True
+            self.in_user_code, hold.mine.busy = True, False
+            hold.let_in()
             value = self._obey(job)
             frames = self._dump(job, value)
-            self.in_user_code = False
+            self.in_user_code, hold.mine.busy = False, busy
             end_child(self._process, None)
             return frames, ""
         except BaseException as error:
-            self.in_user_code = False
+            self.in_user_code, hold.mine.busy = False, busy
             end_child(self._process, error)
             return describe(error, self._place(job)), one_line(error)
 

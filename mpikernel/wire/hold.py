@@ -1,10 +1,21 @@
-"""The lock of a loop, and how a signal is kept from breaking into the middle of a turn."""
+"""The lock of a loop, and how signals are kept from breaking into the middle of our work.
+
+Our own may interrupt the main thread wherever it does not have the lock. The user's handlers, which may raise whatever they
+like, run only where it is in the user's code or waits for something: elsewhere they are put off until it is there again.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from mpikernel.errors import UsageError
+
+
+class Mine(threading.local):
+    """Whether a thread is in our own code, where the user's signal handlers must not break in."""
+
+    busy = False
 
 
 class Hold:
@@ -16,6 +27,8 @@ class Hold:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.interrupted: BaseException | None = None  # what a signal last raised, or is about to
+        self.mine = Mine()
+        self._visits: dict[int, Callable[[], object]] = {}  # the user's handlers that are put off, by signal
         self._shielded = False  # the main thread has the lock, or is about to
         self._owner = 0  # the thread that has it
         self._put_off: BaseException | None = None
@@ -38,7 +51,7 @@ class Hold:
         if self._owner == own:
             if not blocking:
                 return False
-            raise UsageError("a client was used by a finalizer or signal handler that came in the middle of another use of it")
+            raise UsageError("a client was used by a finalizer that came in the middle of another use of it")
         main = own == self._main
         if main:
             self._shielded = True
@@ -61,6 +74,8 @@ class Hold:
         if self._put_off is not None:
             error, self._put_off = self._put_off, None
             raise error
+        if self._visits and not self.mine.busy:
+            self.let_in()
 
     def interrupt(self, error: BaseException) -> None:
         """For signal handlers: raise in the main thread, now or as soon as it lets go of the lock."""
@@ -68,3 +83,42 @@ class Hold:
         if not self._shielded:
             raise error
         self._put_off = error
+
+    # the user's handlers -----------------------------------------------------------------------------------------------
+
+    def visit(self, signum: int, handler: Callable[[], object]) -> None:
+        """A signal of the user's has come: call its handler, now or as soon as the main thread is not in our code. Main thread only."""
+        self._visits[signum] = handler
+        if not self._shielded and not self.mine.busy:
+            self.let_in()
+
+    @property
+    def visited(self) -> bool:
+        """Whether handlers of the user's have been put off and this thread is the one that runs them."""
+        return bool(self._visits) and threading.get_ident() == self._main
+
+    def let_in(self) -> None:
+        """Call the handlers that were put off. Without the lock; what a handler raises is for whoever called us."""
+        if not self.visited:
+            return
+        mine = self.mine
+        before, mine.busy = mine.busy, True  # one that comes meanwhile waits for its turn
+        try:
+            while self._visits:
+                _, handler = self._visits.popitem()
+                mine.busy = False
+                handler()
+                mine.busy = True
+        finally:
+            mine.busy = before
+
+    def shut(self) -> bool:
+        """From now on this thread is in our code; returns what is to be given to `reopen`."""
+        before, self.mine.busy = self.mine.busy, True
+        return before
+
+    def reopen(self, before: bool) -> None:
+        """Undo `shut`; what came meanwhile comes now."""
+        self.mine.busy = before
+        if not before:
+            self.let_in()

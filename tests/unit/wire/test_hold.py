@@ -73,3 +73,73 @@ def test_while_another_thread_has_it_signals_come_through() -> None:
         hold.interrupt(KeyboardInterrupt())
     let_go.set()
     thread.join()
+
+
+def test_a_users_handler_is_called_when_the_lock_is_given_back_and_what_it_raises_comes_out_there() -> None:
+    hold, done = Hold(), []
+
+    def handler() -> None:
+        assert not hold.taken
+        raise TimeoutError("the user's")
+
+    def turn() -> None:
+        with hold:
+            hold.visit(14, handler)
+            done.append("the rest of the turn")
+
+    with pytest.raises(TimeoutError, match="the user's"):
+        turn()
+    assert done == ["the rest of the turn"]
+    with hold:
+        done.append("and it is called only once")
+
+
+def test_a_users_handler_is_not_called_in_our_code_but_where_that_lets_it_in() -> None:
+    hold, called = Hold(), []
+    outer = hold.shut()
+    inner = hold.shut()
+    with hold:
+        hold.visit(14, lambda: called.append("first"))
+        hold.visit(14, lambda: called.append("signals that wait are one, as they are anywhere"))
+    hold.reopen(inner)
+    assert called == []
+    hold.let_in()
+    assert len(called) == 1
+    hold.visit(10, lambda: called.append("again"))
+    assert len(called) == 1
+    hold.reopen(outer)
+    assert len(called) == 2
+    hold.visit(10, lambda: called.append("at once"))
+    assert called[2:] == ["at once"]
+
+
+def test_a_handler_may_be_interrupted_by_another_and_use_what_is_locked() -> None:
+    hold, called = Hold(), []
+
+    def handler() -> None:
+        hold.visit(10, lambda: called.append("inner"))
+        with hold:
+            called.append("locked")
+
+    before = hold.shut()
+    hold.visit(14, handler)
+    hold.reopen(before)
+    assert called == ["inner", "locked"]
+
+
+def test_only_the_main_thread_calls_users_handlers() -> None:
+    hold, called = Hold(), []
+    before = hold.shut()
+    hold.visit(14, lambda: called.append(threading.current_thread()))
+
+    def other() -> None:
+        hold.reopen(hold.shut())
+        with hold:
+            pass
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert called == []
+    hold.reopen(before)
+    assert called == [threading.main_thread()]
