@@ -29,6 +29,7 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 
 nitpick_ignore_regex = [
-    ("py:.*", r"(Exception|ExceptionGroup|concurrent\..*|os\..*|[A-Z]\w*Error)"),  # Python's own, whose inventory is not asked for
+    # Python's own, whose inventory is not asked for
+    ("py:.*", r"(Exception|ExceptionGroup|concurrent\..*|os\..*|multiprocessing\..*|Broken\w+|[A-Z]\w*Error)"),
     ("py:exc", r".* .*"),  # "Raises:" may hold a sentence
 ]
