@@ -184,15 +184,15 @@ def call_ids(jobs: Any) -> list[int]:
     raise UsageError(f"{jobs!r} is no call: give ids (integers, as in ar.msg_ids) or AsyncResults")
 
 
-def ranking(order: str | None, limit: int | None) -> Callable[[Iterable[Entry]], list[Entry]]:
+def ranking(order: str | None, limit: int | None) -> Callable[[Iterable[Entry]], Iterable[Entry]]:
     """What chooses the first `limit` entries by a field, "-field" from the greatest on; what is not known comes last.
 
-    Holds no more than `limit` entries at a time. Raises UsageError.
+    Holds no more than `limit` entries at a time, and without an order none. Raises UsageError.
     """
     if limit is not None and (not names_one(limit) or limit < 0):
         raise UsageError(f"limit is a number of records or None, not {limit!r}")
     if order is None:
-        return lambda entries: list(islice(entries, limit))
+        return lambda entries: islice(entries, limit)
     if not isinstance(order, str):
         raise UsageError(f"order is the name of a field, '-' in front of it for the greatest first; not {order!r}")
     find, down = field(order.removeprefix("-")), order.startswith("-")

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
+from weakref import ref
 
 from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from mpikernel.client.state import Call, Collector
 
+#: Results that are remembered before it is looked which of them are gone. (Plain references and a sweep now and then cost half of what
+#: a WeakValueDictionary does, which counts where every task is a result of its own.)
+ROOM = 1000
+
 
 class Tally(Struct, eq=False):
     completed: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))  # calls that have ended, by engine; -1: on none
     latest: dict[int, int] = field(default_factory=dict)  # the task that ended last, by engine, until the ledger was seen to know
-    held: WeakValueDictionary[int, Collector] = field(default_factory=WeakValueDictionary)  # results, by the first call of each submission
+    held: dict[int, ref[Collector]] = field(default_factory=dict)  # results, by the first call of each submission, in order
+    room: int = ROOM  # in `held`, before it is swept
 
     def ended(self, call: Call) -> None:
         """A call has ended, wherever."""
@@ -25,10 +30,14 @@ class Tally(Struct, eq=False):
 
     def holds(self, calls: list[Call], collector: Collector) -> None:
         """These calls, whose numbers follow each other, are this result's."""
-        if calls:
-            self.held[calls[0].id] = collector
+        if not calls:
+            return
+        if len(self.held) >= self.room:
+            self.held = {first: result for first, result in self.held.items() if result() is not None}
+            self.room = max(ROOM, 2 * len(self.held))
+        self.held[calls[0].id] = ref(collector)
 
     def submitted_with(self, number: int) -> Collector | None:
         """The result that call `number` can only be of, if somebody still holds it."""
-        first = max((first for first in list(self.held) if first <= number), default=None)
-        return self.held.get(first) if first is not None else None
+        first = max((first for first in self.held if first <= number), default=None)
+        return self.held[first]() if first is not None else None

@@ -10,6 +10,7 @@ import pytest
 
 from mpikernel.client.queries import GAP, Queries, _spans, call_ids, ranking
 from mpikernel.client.result import AsyncResult
+from mpikernel.client.tally import ROOM
 from mpikernel.errors import UsageError
 from mpikernel.ledger.query import Entry
 from mpikernel.ledger.records import ERROR, OK, Record
@@ -154,6 +155,15 @@ def test_a_result_is_found_while_somebody_holds_it(world: LoopbackWorld) -> None
         asked(world, lambda queries: queries.result(last))
     with pytest.raises(UsageError, match="no call 99 of this run"):
         asked(world, lambda queries: queries.result(99))
+
+
+def test_results_that_are_gone_leave_nothing_behind(world: LoopbackWorld) -> None:
+    tally, kept = world.port.state.tally, [direct(world, abs, -1, targets=(0,)) for _ in range(10)]
+    for _ in range(3 * ROOM):
+        direct(world, abs, -1, targets=(0,))
+        world.port.state.open.clear()  # as if they had ended
+    assert len(tally.held) <= ROOM
+    assert all(Queries(world.port).result(number) is result for result in kept for number in result.msg_ids)
 
 
 def test_an_answer_that_nobody_waits_for_is_dropped(world: LoopbackWorld) -> None:
