@@ -32,6 +32,29 @@ def test_a_kill_leaves_the_results_that_came(world: World, n: int) -> None:
         assert not file["results"].attrs["complete"]
 
 
+@pytest.mark.parametrize("n", [1, 2, 6])
+def test_several_savers_of_one_file(world: World, n: int) -> None:
+    assert_checked(world(n, SCRIPTS / "hdf5_savers.py"))
+
+
+@pytest.mark.parametrize("n", [6])
+def test_a_kill_during_a_save_leaves_what_was_there_and_the_next_save_tidies(world: World, n: int) -> None:
+    path = world.cwd / "out.h5"
+    with h5py.File(path, "w") as file:
+        file["old"] = [1, 2, 3]
+    before = path.read_bytes()
+    with world.start(n, SCRIPTS / "hdf5_save_until_killed.py") as running:
+        assert wait_until(lambda: any(world.cwd.glob("out.h5.*.partial")), 30)
+        running.rank(1).send_signal(signal.SIGKILL)
+        running.wait(limit=10)
+    assert path.read_bytes() == before
+    assert any(world.cwd.glob("out.h5.*.partial"))
+    world(n, SCRIPTS / "hdf5_save_until_killed.py", "quick")
+    assert [each.name for each in world.cwd.glob("out.h5*")] == ["out.h5"]
+    with h5py.File(path) as file:
+        assert set(file) == {"old", "x"}
+
+
 def rows_of(path: Path, locking: bool = True) -> int:
     """How many rows there are by now."""
     try:
