@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from functools import partial
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from mpikernel.client.intake import Initializer, Intake
@@ -92,6 +93,13 @@ class EngineExecutor(Executor):
             self._intake.abort()
         if wait:
             self._intake.wait()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self.shutdown()
+        except ClosedError:
+            if error is None:
+                raise  # otherwise the world is ending because of `error`, or that tells it already
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}, engines {self._intake.view.targets}{', shut down' if self._intake.closed else ''}>"

@@ -8,12 +8,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from mpikernel.client.result import AsyncMapResult, AsyncResult
 from mpikernel.client.view import label_of
-from mpikernel.errors import MpikernelError, UsageError
+from mpikernel.errors import ClosedError, MpikernelError, UsageError
 
 if TYPE_CHECKING:
     from mpikernel.client.balanced import LoadBalancedView
@@ -94,7 +95,8 @@ class Intake:
     def _abort(self, results: Iterable[AsyncResult]) -> None:
         left = [result for result in results if not result.done()]
         if left:
-            self.view.abort(left)
+            with suppress(ClosedError):  # the world is ending, and they end with it
+                self.view.abort(left)
 
     def wait(self) -> None:
         """Wait until everything is done and callbacks have run."""

@@ -12,6 +12,7 @@ from mpikernel.client.client import Client
 from mpikernel.client.here import close_port, open_port
 from mpikernel.errors import ClosedError, UsageError
 from mpikernel.testing.loopback import LoopbackWorld
+from mpikernel.wire.messages import ScriptEnded
 
 
 @pytest.fixture
@@ -118,3 +119,32 @@ def test_executors_of_views(world: LoopbackWorld, client: Client) -> None:
         world.run()
         assert {future.metadata["engine_id"] for future in futures} == {1}
         assert "1" in repr(executor)
+
+
+def end_the_world(world: LoopbackWorld) -> None:
+    world.settle()
+    world.loops[1].out.send(0, ScriptEnded(0))
+    world.settle()
+
+
+def test_what_ends_the_world_is_told_and_not_what_comes_of_it(world: LoopbackWorld, client: Client) -> None:
+    def script() -> None:
+        with client.executor() as executor:
+            executor.submit(abs, -1)
+            values = executor.map(abs, [-1, -2])
+            end_the_world(world)
+            with pytest.raises(ClosedError, match="the world is ending"):
+                next(values)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        script()
+
+
+def test_a_shutdown_that_waits_in_vain(world: LoopbackWorld, client: Client) -> None:
+    executor = client.executor()
+    future = executor.submit(abs, -1)
+    end_the_world(world)
+    assert not future.done()
+    with pytest.raises(ClosedError, match="the world is ending"):
+        executor.shutdown()

@@ -13,6 +13,7 @@ from mpikernel.client.here import close_port, open_port
 from mpikernel.client.pool import Pool
 from mpikernel.errors import NoWorldError, PoolTimeoutError, UsageError
 from mpikernel.testing.loopback import LoopbackWorld
+from mpikernel.wire.messages import ScriptEnded
 
 
 @pytest.fixture
@@ -111,3 +112,16 @@ def test_what_samplers_ask(world: LoopbackWorld) -> None:
 def test_there_must_be_a_world() -> None:
     with pytest.raises(NoWorldError):
         Pool()
+
+
+def test_what_ends_the_world_is_told_and_not_what_comes_of_it(world: LoopbackWorld) -> None:
+    def script() -> None:
+        with Pool() as pool:
+            pool.apply_async(abs, (-1,))
+            world.settle()
+            world.loops[1].out.send(0, ScriptEnded(0))
+            world.settle()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        script()
