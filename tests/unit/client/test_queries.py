@@ -11,7 +11,7 @@ import pytest
 from mpikernel.client.queries import GAP, Queries, _spans, call_ids, ranking
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.tally import ROOM
-from mpikernel.errors import UsageError
+from mpikernel.errors import LedgerError, UsageError
 from mpikernel.ledger.query import Entry
 from mpikernel.ledger.records import ERROR, OK, Record
 from mpikernel.testing.loopback import LoopbackWorld
@@ -169,6 +169,17 @@ def test_results_that_are_gone_leave_nothing_behind(world: LoopbackWorld) -> Non
 def test_an_answer_that_nobody_waits_for_is_dropped(world: LoopbackWorld) -> None:
     asked(world, lambda queries: queries.run)
     assert world.port.questions.open == {}
+
+
+def test_a_ledger_that_cannot_be_read_fails_the_question_only(world: LoopbackWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise LedgerError("the disk is on fire")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.ledger, "page", broken)
+        with pytest.raises(LedgerError, match="the disk is on fire"):
+            asked(world, lambda queries: queries.history())
+    assert len(asked(world, lambda queries: queries.history())) == 7
 
 
 def test_what_is_not_known_comes_last_in_either_order() -> None:
