@@ -31,9 +31,9 @@ def main(argv: Sequence[str]) -> int:
         starter = Starter(find_mpiexec(os.environ, options.mpiexec), os.environ)
         print(f"{bench.name} on {ranks} ranks ...", file=sys.stderr, flush=True)
         report = bench.run(starter, ranks, QUICK if options.quick else FULL)
-        if options.quick:
-            print("A quick run: it shows that everything works; its figures, and what they are said to miss, mean nothing.\n")
         print(as_table(bench.name, report))
+        if options.quick:
+            print("\nThis was a quick run: it shows that everything works. Its figures, and what they are said to miss, mean nothing.")
         if options.json is not None:
             _write(options.json, as_json(bench.name, report))
     except MpikernelError as error:

@@ -176,6 +176,7 @@ def _leave(own: Rank, code: int) -> None:
 
 def _finalize_in_time() -> None:
     """Leave MPI. It waits for all ranks, and holds the GIL meanwhile, so only the kernel can end a wait that goes on for ever."""
+    signal.setitimer(signal.ITIMER_REAL, 0)  # the script may have left a timer running
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(FINALIZE_PATIENCE)
     finalize()

@@ -78,7 +78,7 @@ class _Payload:
         return open_payload, tuple(map(PickleBuffer, self._frames))
 
 
-def frames_of(values: Mapping[str, Serialized]) -> Frames:
+def frames_of(values: Mapping[str, Any]) -> Frames:
     """The frames of a push of serialized values.
 
     Raises:
