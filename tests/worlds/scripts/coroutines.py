@@ -120,8 +120,8 @@ def check_time_limits() -> None:
     async def main() -> None:
         began = time.monotonic()
         with raises(TimeoutError):
-            await asyncio.wait_for(view.apply_async(nap, 0.4), 0.05)
-        assert time.monotonic() - began < 0.35
+            await asyncio.wait_for(view.apply_async(nap, 1.0), 0.05)
+        assert time.monotonic() - began < 0.9
         assert await asyncio.wait_for(view.apply_async(square, 3), 20) == 9
 
     run(main())

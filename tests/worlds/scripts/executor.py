@@ -203,34 +203,34 @@ def check_map_takes_no_longer_than_it_may() -> None:
     for buffersize in (None, 2):
         began = time.monotonic()
         with client.executor() as executor:
-            values = executor.map(nap, [0.0, *[0.4] * COUNT, 0.0], timeout=0.2, buffersize=buffersize)
+            values = executor.map(nap, [0.0, *[1.0] * COUNT, 0.0], timeout=0.2, buffersize=buffersize)
             with raises(TimeoutError):
                 list(values)
-            assert time.monotonic() - began < 0.4
+            assert time.monotonic() - began < 0.9
 
 
 def check_a_failure_ends_a_map_and_cancels_the_rest() -> None:
     for options in ({}, {"timeout": 20}, {"buffersize": 50}):
         with client.executor() as executor:
-            values = executor.map(lambda x: nap(0.1) and refuse_odd(x), [0, 1, *[2] * 20 * COUNT], **options)
+            values = executor.map(lambda x: nap(0.1) and refuse_odd(x), [0, 1, *[2] * 40 * COUNT], **options)
             assert next(values) == 0
             began = time.monotonic()
             with raises(ValueError, "1 is odd"):
                 next(values)
             assert list(values) == []
         if APART:
-            assert time.monotonic() - began < 1.5  # of 2 seconds and more
+            assert time.monotonic() - began < 3  # of four seconds and more
 
 
 def check_closing_a_map_cancels_the_rest() -> None:
     for options in ({}, {"timeout": 20}, {"buffersize": 50}):
         began = time.monotonic()
         with client.executor() as executor:
-            values = executor.map(nap, [0.0, *[0.1] * 20 * COUNT], **options)
+            values = executor.map(nap, [0.0, *[0.1] * 40 * COUNT], **options)
             next(values)
             values.close()
         if APART:
-            assert time.monotonic() - began < 1.5
+            assert time.monotonic() - began < 3
 
 
 def check_what_reading_the_items_raises() -> None:
@@ -274,11 +274,10 @@ def check_shutdown_waits_for_what_nobody_holds(tries: int = 3) -> None:
 
 def check_shutdown_without_waiting() -> None:
     executor = client.executor()
-    futures = [executor.submit(nap, 0.1) for _ in range(2 * COUNT)]
-    began = time.monotonic()
+    futures = [executor.submit(nap, 0.3) for _ in range(2 * COUNT)]
     executor.shutdown(wait=False)
-    assert time.monotonic() - began < 0.1
-    assert [future.result() for future in futures] == [0.1] * len(futures)
+    assert all(future.done() for future in futures) is not APART
+    assert [future.result() for future in futures] == [0.3] * len(futures)
 
 
 def check_shutdown_may_cancel() -> None:
