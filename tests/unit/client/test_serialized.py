@@ -72,7 +72,7 @@ def test_it_may_be_part_of_any_value() -> None:
 
 
 def test_what_is_not_serialized_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"what is to be pushed as x is not Serialized, but of type bytes: use push, or serialize\(\) it first"):
+    with pytest.raises(UsageError, match=r"pushed as x is not Serialized, but of type bytes: use push, or serialize\(\) it first"):
         frames_of({"x": pickle.dumps(1)})  # type: ignore[dict-item]
     with pytest.raises(UsageError, match="takes a dict of names and Serialized values, not Serialized"):
         frames_of(serialize(1))  # type: ignore[arg-type]
