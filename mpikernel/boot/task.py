@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mpikernel.boot.hosting import Rank
-from mpikernel.interfaces.task.reactor import REACTIONS, tick
+from mpikernel.interfaces.task.reactor import REACTIONS, tell_all, tick
 from mpikernel.interfaces.task.state import Seat, TaskState
 from mpikernel.wire.notebook import Notebook
 
@@ -12,4 +12,4 @@ def host(rank: Rank) -> None:
     seats = [Seat(number, rank.hosts[number]) for number in rank.layout.engines]
     state = TaskState(Notebook(rank.layout.controller), seats)
     rank.loop.host(state, REACTIONS, tick)
-    rank.at_goodbye.append(state.notes.send)
+    rank.at_goodbye.append(lambda out: tell_all(state, out, rank.loop.clock()))

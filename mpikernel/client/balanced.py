@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from mpikernel.client.executor import EngineExecutor
+from mpikernel.client.feeding import FOR_EACH, LEAST_WINDOW, Feed, Submission
 from mpikernel.client.items import apply_to_items
+from mpikernel.client.mapped import TaskMapResult
 from mpikernel.client.result import AsyncMapResult, AsyncResult
+from mpikernel.client.streaming import Window, stream
 from mpikernel.client.view import Targets, View, label_of
 from mpikernel.errors import UsageError
 from mpikernel.wire.payload import Frames, dump
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=AsyncResult)
 
-#: How many chunks `imap` keeps under way for each engine unless told otherwise.
+#: How many tasks `imap` keeps under way for each engine at first, unless told otherwise; more if they are short.
 WINDOW = 4
 #: More than anybody means.
 MOST_RETRIES = 1_000_000
@@ -61,9 +64,15 @@ class LoadBalancedView(View):
         return self._submit(result, function, label, [dump((args, kwargs), f"the arguments of {label}")])
 
     def _submit(self, result: R, function: Callable[..., Any], label: str, arguments: list[Frames]) -> R:
-        targets = () if self._targets is None or self._targets == "all" else tuple(self._ids)
-        self._port.submit(result, label, self._port.functions.get(function, label), arguments, self._retries, targets, self.stream)
+        self._port.submit(
+            result, label, self._port.functions.get(function, label), arguments, self._retries, self._restriction, self.stream
+        )
         return result.launched()
+
+    @property
+    def _restriction(self) -> tuple[int, ...]:
+        """The engines that tasks may go to; empty for any."""
+        return () if self._targets is None or self._targets == "all" else tuple(self._ids)
 
     def map_async(
         self, function: Callable[..., Any], *sequences: Iterable[Any], ordered: bool = True, chunksize: int = 1
@@ -76,10 +85,26 @@ class LoadBalancedView(View):
             ordered: whether iterating over the result keeps the order, or gives what is there first. `get()` is in order anyway.
             chunksize: items in one task. What one of them raises is the error of its task.
         """
-        label = label_of(function)
-        columns = _chunks(sequences, chunksize)
-        arguments = [dump(((function, *chunk), {}), f"the arguments of {label}") for chunk in columns]
-        return self._submit(AsyncMapResult(self._port, label, ordered), apply_to_items, label, arguments)
+        feed, result = self._feed(function, sequences, ordered, chunksize, max(LEAST_WINDOW, FOR_EACH * len(self)), by_itself=True)
+        feed.start()
+        return result.launched()
+
+    def _feed(
+        self,
+        function: Callable[..., Any],
+        sequences: tuple[Iterable[Any], ...],
+        ordered: bool,
+        chunksize: int,
+        window: int,
+        by_itself: bool,
+    ) -> tuple[Feed, TaskMapResult]:
+        label, port = label_of(function), self._port
+        rows = _rows(sequences, chunksize)
+        port.check_open()
+        whole = function if chunksize == 1 else partial(apply_to_items, function)
+        submission = Submission(port, port.functions.get(whole, label), label, self._retries, self._restriction, self.stream)
+        result = TaskMapResult(port, label, ordered, chunksize > 1, _length(sequences, chunksize))
+        return Feed(port, result, submission, rows, window, by_itself), result
 
     def map_sync(self, function: Callable[..., Any], *sequences: Iterable[Any], ordered: bool = True, chunksize: int = 1) -> list[Any]:
         """As `map_async`; the list of values."""
@@ -108,57 +133,29 @@ class LoadBalancedView(View):
             max_outstanding: tasks under way at once; a few for each engine if None.
             return_exceptions: give the exception of a task in place of each of its values instead of raising it.
         """
-        label = label_of(function)
-        chunks = _chunks(sequences, chunksize)
-        window = WINDOW * len(self) if max_outstanding is None else max_outstanding
-        if window < 1:
+        least = WINDOW * len(self) if max_outstanding is None else max_outstanding
+        if least < 1:
             raise UsageError(f"max_outstanding={max_outstanding!r} lets nothing run: it is 1 or more")
-        return self._imap(function, label, chunks, ordered, window, return_exceptions)
-
-    def _imap(
-        self,
-        function: Callable[..., Any],
-        label: str,
-        chunks: Iterator[tuple[Any, ...]],
-        ordered: bool,
-        window: int,
-        return_exceptions: bool,
-    ) -> Iterator[Any]:
-        under_way: deque[AsyncMapResult] = deque()
-        lengths: dict[AsyncMapResult, int] = {}  # items in each
-        while True:
-            for chunk in itertools.islice(chunks, window - len(under_way)):
-                arguments = dump(((function, *chunk), {}), f"the arguments of {label}")
-                under_way.append(self._submit(AsyncMapResult(self._port, label), apply_to_items, label, [arguments]))
-                lengths[under_way[-1]] = len(chunk[0])
-            if not under_way:
-                return
-            first = under_way[0] if ordered else self._first_done(under_way)
-            under_way.remove(first)
-            yield from _values(first, lengths.pop(first), return_exceptions)
-
-    def _first_done(self, results: deque[AsyncMapResult]) -> AsyncMapResult:
-        self._port.wait(lambda: any(result.done() for result in results))
-        return next(result for result in results if result.done())
+        most = max(LEAST_WINDOW, least) if max_outstanding is None else least
+        feed, result = self._feed(function, sequences, ordered, chunksize, most, by_itself=False)
+        return stream(feed, result, Window(least, most), chunksize, ordered, return_exceptions)
 
 
-def _values(result: AsyncMapResult, length: int, return_exceptions: bool) -> Iterator[Any]:
-    """What a chunk brought; its one call raises the original exception, or gives it once for each of its items."""
-    try:
-        yield from result
-    except Exception as error:
-        if not return_exceptions:
-            raise
-        yield from itertools.repeat(error, length)
-
-
-def _chunks(sequences: tuple[Iterable[Any], ...], chunksize: int) -> Iterator[tuple[Any, ...]]:
-    """The sequences' items, `chunksize` at a time, as one tuple of columns each; read lazily."""
+def _rows(sequences: tuple[Iterable[Any], ...], chunksize: int) -> Iterator[tuple[Any, ...]]:
+    """What each task is called with: an item of each sequence, or `chunksize` of each as columns; read lazily."""
     if not sequences:
         raise UsageError("map needs at least one sequence beside the function")
     if not isinstance(chunksize, int) or isinstance(chunksize, bool) or chunksize < 1:
         raise UsageError(f"chunksize={chunksize!r} is not a number of items: it is 1 or more")
-    return _chunked(zip(*sequences, strict=False), chunksize)
+    rows = zip(*sequences, strict=False)
+    return rows if chunksize == 1 else _chunked(rows, chunksize)
+
+
+def _length(sequences: tuple[Iterable[Any], ...], chunksize: int) -> int | None:
+    """How many tasks there will be; None if that is not known."""
+    if not all(isinstance(sequence, Sized) for sequence in sequences):
+        return None
+    return -(-min(len(sequence) for sequence in sequences if isinstance(sequence, Sized)) // chunksize)
 
 
 def _chunked(rows: Iterator[tuple[Any, ...]], chunksize: int) -> Iterator[tuple[Any, ...]]:

@@ -86,17 +86,18 @@ class Client:
     def wait(self, jobs: AsyncResult | Sequence[AsyncResult] | None = None, timeout: float | None = None) -> bool:
         """Wait for results, or for everything that was submitted; whether it is done, after at most `timeout` seconds."""
         if jobs is None:
-            return self.port.wait(lambda: not self._port.state.open, seconds(timeout))
+            return self.port.wait(lambda: self._port.state.idle, seconds(timeout))
         results = [jobs] if isinstance(jobs, AsyncResult) else list(jobs)
         return self.port.wait(lambda: all(result.done() for result in results), seconds(timeout))
 
     def abort(self, jobs: AsyncResult | Sequence[AsyncResult] | None = None) -> None:
         """Cancel what has not begun of these results, or of everything that was submitted."""
         if jobs is None:
-            calls = list(self.port.state.open.values())
-        else:
-            calls = [call for result in ([jobs] if isinstance(jobs, AsyncResult) else jobs) for call in result.calls]
-        self.port.cancel(calls)
+            self.port.cancel_all()
+            return
+        under_way = [result.under_way() for result in ([jobs] if isinstance(jobs, AsyncResult) else jobs)]
+        calls = [call for calls, _ in under_way for call in calls]
+        self.port.cancel(calls, [batch for _, batches in under_way for batch in batches])
 
     # what the ledger tells ---------------------------------------------------------------------------------------------
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import warnings
+from array import array
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from mpikernel.client.areas import Areas, tidy
@@ -15,11 +17,11 @@ from mpikernel.client.pickled import Pickled, PickledFunctions
 from mpikernel.client.questions import REACTIONS as ANSWERS
 from mpikernel.client.questions import Questions
 from mpikernel.client.reactor import PLACES, REACTIONS, record_of, tick
-from mpikernel.client.state import TASKS, Call, ClientState, Collector
+from mpikernel.client.state import TASKS, Call, ClientState, Collector, MapCollector, OpenBatch
 from mpikernel.errors import ClosedError, NoWorldError
 from mpikernel.wire.envelope import Frame, Route
 from mpikernel.wire.loop import Loop
-from mpikernel.wire.messages import Apply, CancelCalls, CancelTasks, Message, Submit
+from mpikernel.wire.messages import Apply, CancelCalls, CancelTasks, Message, Submit, SubmitBatch
 from mpikernel.wire.payload import Frames, size
 from mpikernel.wire.tree import tree
 
@@ -189,6 +191,20 @@ class Port:
                 self._count(call, TASKS, weight)
         return calls
 
+    def submit_batch(
+        self, collector: MapCollector, label: str, function: Pickled, pickles: Sequence[Frame], retries: int, targets: tuple[int, ...]
+    ) -> None:
+        """Queue one task for each pickle of (args, kwargs); small ones, which all go in one frame."""
+        self.check_open()
+        state, now, count = self.state, self.loop.clock(), len(pickles)
+        ends, data = array("I", accumulate(map(len, pickles))).tobytes(), b"".join(pickles)
+        with self.loop.hold:
+            numbers = state.new_batch(count, label, now, collector)
+            collector.expecting_batch(numbers)
+            carried = 0 if state.knows(TASKS, function.digest, size(function.frames)) else len(function.frames)
+            message = SubmitBatch(numbers.start, count, function.digest, carried, label, retries, targets, now, ends)
+            self.loop.out.send(state.task, message, [*function.frames[:carried], data])
+
     # waiting and cancelling --------------------------------------------------------------------------------------------
 
     def nudge(self) -> None:
@@ -237,21 +253,31 @@ class Port:
             raise ClosedError(f"the world is ending ({loop.stop.reason}); this call will not be finished")
         return held
 
-    def cancel(self, calls: Sequence[Call]) -> bool:
-        """Drop calls that have not begun, and wait for the answer. True if every one of them was dropped."""
+    def cancel(self, calls: Sequence[Call], batches: Sequence[OpenBatch] = ()) -> bool:
+        """Drop calls, and tasks of batches, that have not begun, and wait for the answer. True if every one of them was dropped."""
+        answers = self.state.answers
         with self.loop.hold:
             open_calls = [call for call in calls if call.done is None]
-            for call in open_calls:
-                self.state.answers[call.id] = None
-            self._ask_to_cancel(open_calls)
+            numbers = [number for batch in batches for number in sorted(batch.open)]
+            answers.update(dict.fromkeys([*(call.id for call in open_calls), *numbers]))
+            self._ask_to_cancel(open_calls, numbers)
         self.nudge()
-        answers = self.state.answers
-        self.wait(lambda: all(answers.get(call.id) is not None or call.done is not None for call in open_calls), CANCEL_PATIENCE)
-        dropped = [answers.pop(call.id, False) or call.aborted for call in open_calls]
-        return bool(open_calls) and all(dropped)
 
-    def _ask_to_cancel(self, calls: Sequence[Call]) -> None:
-        tasks = tuple(call.id for call in calls if call.is_task)
+        def answered() -> bool:
+            told = all(answers[call.id] is not None or call.done is not None for call in open_calls)
+            return told and all(answers[number] is not None for number in numbers)
+
+        self.wait(answered, CANCEL_PATIENCE)
+        dropped = [answers.pop(call.id, False) or call.aborted for call in open_calls]
+        dropped += [answers.pop(number) or False for number in numbers]
+        return bool(dropped) and all(dropped)
+
+    def cancel_all(self) -> None:
+        """Drop everything that has not begun."""
+        self.cancel(list(self.state.open.values()), list(self.state.batches.values()))
+
+    def _ask_to_cancel(self, calls: Sequence[Call], numbers: Sequence[int]) -> None:
+        tasks = (*(call.id for call in calls if call.is_task), *numbers)
         if tasks:
             self.loop.out.send(self.state.task, CancelTasks(tasks))
         for engine in sorted({call.engine for call in calls if not call.is_task}):

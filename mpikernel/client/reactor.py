@@ -6,17 +6,17 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from mpikernel.client.state import TASKS, Call, ClientState
+from mpikernel.client.state import TASKS, Call, ClientState, Part
 from mpikernel.ledger.records import Record
 from mpikernel.wire.loop import Outbox
-from mpikernel.wire.messages import Cancelled, Described, Done, Lost, Message, Output
+from mpikernel.wire.messages import Cancelled, Described, Done, DoneBatch, Lost, Message, Output
 from mpikernel.wire.transport import Arrival
 
 
 def on_done(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:
     done = arrival.message
     assert isinstance(done, Done)
-    call = state.open.pop(done.call, None)
+    call = state.open.pop(done.call, None) or state.take_from_batch(done.call)
     if call is None:  # ended before: a task that was run twice
         return
     call.done, call.frames, call.received = done, arrival.frames, now
@@ -35,6 +35,15 @@ def on_done(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> No
     collector, call.collector = call.collector, None  # they know each other: large results must not wait for the garbage collector
     if collector is not None:
         collector.arrived(call)
+
+
+def on_done_batch(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:
+    done = arrival.message
+    assert isinstance(done, DoneBatch)
+    batch = state.batches[done.batch]
+    part = Part(done, arrival.frames[0], batch, now)
+    state.close_in_batch(done.batch, part.numbers)
+    batch.collector.part_arrived(part)
 
 
 def on_described(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:
@@ -95,5 +104,12 @@ def tick(state: ClientState, out: Outbox, now: float) -> None:
     state.notes.send_when_due(out, now)
 
 
-REACTIONS = {Done: on_done, Described: on_described, Lost: on_lost, Cancelled: on_cancelled, Output: on_output}
+REACTIONS = {
+    Done: on_done,
+    DoneBatch: on_done_batch,
+    Described: on_described,
+    Lost: on_lost,
+    Cancelled: on_cancelled,
+    Output: on_output,
+}
 PLACES = {Done: place_of}

@@ -18,7 +18,7 @@ from mpikernel.client.awaiting import arrival
 from mpikernel.client.metadata import KEYS, Metadata, metadata_of
 from mpikernel.client.port import Port
 from mpikernel.client.progress import show_progress
-from mpikernel.client.state import Call
+from mpikernel.client.state import Call, OpenBatch
 from mpikernel.errors import CompositeError, MpikernelError, RemoteError, TaskAborted
 from mpikernel.wire.envelope import Departure
 from mpikernel.wire.failure import text_of
@@ -39,7 +39,7 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
 
     def __init__(self, port: Port, name: str, single: bool, assemble: Assemble | None = None) -> None:
         super().__init__()
-        self.calls: list[Call] = []
+        self._calls: list[Call] = []
         self._port = port
         self._name = name  # what was called, for errors
         self._single = single
@@ -52,9 +52,14 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         self._telling = False  # all calls have ended, and somebody sees to what follows
         self._told = False  # its callbacks have run
 
+    @property
+    def calls(self) -> Sequence[Call]:
+        """Its calls, in order."""
+        return self._calls
+
     def expecting(self, calls: Sequence[Call]) -> None:
         """These calls are about to be sent; under the loop's lock, so that none can end before it is counted."""
-        self.calls.extend(calls)
+        self._calls.extend(calls)
         self._left += len(calls)
 
     def launched(self) -> Self:
@@ -104,17 +109,29 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
 
     def _settle(self) -> None:
         """All calls have ended: become done, which runs the callbacks. Outside the lock."""
-        failed = any(call.failed or call.aborted for call in self.calls)
-        if all(call.aborted for call in self.calls) and self.calls:
+        bad = self._bad_calls()
+        if bad and len(bad) == len(self) and all(call.aborted for call in bad):
             super().cancel()
             self.set_running_or_notify_cancel()
             return
         self.set_running_or_notify_cancel()
-        if failed:
-            self._port.state.remember_failure(self.calls[0].id, self._name, [call for call in self.calls if call.failed])
+        if self._has_failed():
+            self._port.state.remember_failure(self._number, self._name, [call for call in bad if call.failed])
             self.set_exception(self._failure_as_told())
         else:
             self.set_result(None)  # the value itself is rebuilt when it is asked for
+
+    def _bad_calls(self) -> Sequence[Call]:
+        """Those of its calls that failed or were cancelled."""
+        return [call for call in self.calls if call.failed or call.aborted]
+
+    def _has_failed(self) -> bool:
+        return bool(self._bad_calls())
+
+    @property
+    def _number(self) -> int:
+        """The number of its first call; -1 if it has none."""
+        return self._calls[0].id if self._calls else -1
 
     def _failure_as_told(self) -> Exception:
         """The failure; it must be had, or whoever waits would wait for ever."""
@@ -125,14 +142,13 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
 
     def _asked(self) -> None:
         """Somebody has seen how it ended."""
-        if self.calls:
-            self._port.state.unseen.pop(self.calls[0].id, None)
+        self._port.state.unseen.pop(self._number, None)
 
     def _failure(self) -> Exception:
         if self._single:
             return self._error_of(self.calls[0])
-        bad = [call for call in self.calls if call.failed or call.aborted]
-        what = f"{self._name} failed in {len(bad)} of {len(self.calls)} calls"
+        bad = self._bad_calls()
+        what = f"{self._name} failed in {len(bad)} of {len(self)} calls"
         return CompositeError(what, [self._error_of(call) for call in bad], [call.engine for call in bad])
 
     def _error_of(self, call: Call) -> Exception:
@@ -159,9 +175,12 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         if error is not None:
             raise error
         if not self._value:
-            values = [call.value() for call in self.calls]
-            self._value.append(values[0] if self._single else self._assemble(values))
+            self._value.append(self._rebuilt())
         return self._value[0]
+
+    def _rebuilt(self) -> Any:
+        values = [call.value() for call in self.calls]
+        return values[0] if self._single else self._assemble(values)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The exception that `result` would raise, or None. Blocks like it."""
@@ -181,12 +200,16 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         """Cancel what has not begun. True only if no call of it has begun, which the engines were asked; it waits for the answer."""
         if self.done():
             return self.cancelled()
-        return self._port.cancel(self.calls) and self.wait() and self.cancelled()
+        return self._port.cancel(*self.under_way()) and self.wait() and self.cancelled()
 
     def abort(self) -> None:
         """Cancel those of its calls that have not begun; the others end as they will."""
         if not self.done():
-            self._port.cancel(self.calls)
+            self._port.cancel(*self.under_way())
+
+    def under_way(self) -> tuple[Sequence[Call], Sequence[OpenBatch]]:
+        """What has not ended of it, to be cancelled."""
+        return [call for call in self.calls if call.done is None], ()
 
     def _await(self, timeout: float | None) -> None:
         if not self.wait(timeout):

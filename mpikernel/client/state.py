@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct, field
@@ -12,13 +12,14 @@ from mpikernel.client.traffic import Held, Traffic
 from mpikernel.errors import UsageError
 from mpikernel.wire.envelope import Departure, Frame
 from mpikernel.wire.failure import rebuild
-from mpikernel.wire.messages import Done
+from mpikernel.wire.messages import Done, DoneBatch
 from mpikernel.wire.mirror import Sent
 from mpikernel.wire.notebook import Notebook
-from mpikernel.wire.payload import load
+from mpikernel.wire.payload import load, load_many
 
 _NOT_LOADED = object()
 _TAKEN = object()
+_GONE: list[Any] = []
 #: Failures nobody asked about that are remembered.
 UNSEEN = 1000
 #: Stands for the task interface where engines go by their ids: ranks do not tell them apart in a world of one.
@@ -39,6 +40,28 @@ class Collector(Protocol):
 
     def awaited(self) -> bool:
         """Whether anybody will be told when it is done."""
+
+
+class MapCollector(Collector, Protocol):
+    """Who waits for the tasks of a map."""
+
+    def expecting_batch(self, numbers: range) -> None:
+        """These tasks are about to be sent; told under the loop's lock."""
+
+    def part_arrived(self, part: Part) -> None:
+        """Some of them have ended well; told under the loop's lock."""
+
+
+class OpenBatch:
+    """Tasks that were submitted together, some of which have not ended."""
+
+    __slots__ = ("collector", "label", "open", "submitted")
+
+    def __init__(self, numbers: range, label: str, submitted: float, collector: MapCollector) -> None:
+        self.open = set(numbers)  # tasks that have not ended
+        self.label = label
+        self.submitted = submitted
+        self.collector = collector
 
 
 class Gatherer(Protocol):
@@ -110,6 +133,58 @@ class Call:
         return self.error
 
 
+class Part:
+    """Consecutive tasks of a map that ended well, as their engine told it: rebuilt when first asked for."""
+
+    __slots__ = ("_values", "batch", "data", "done", "ends", "received")
+
+    def __init__(self, done: DoneBatch, data: Frame, batch: OpenBatch, received: float) -> None:
+        self.done = done
+        self.data: Frame | None = data  # pickles, until they are rebuilt
+        self.ends: Sequence[int] = memoryview(done.ends).cast("I")
+        self.batch = batch
+        self.received = received
+        self._values: list[Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @property
+    def numbers(self) -> range:
+        return range(self.done.first, self.done.first + len(self.ends))
+
+    def values(self) -> list[Any]:
+        """The results, in order.
+
+        Raises:
+            SerializeError: one of them cannot be rebuilt.
+        """
+        if self._values is _GONE:
+            raise UsageError(f"{self._what} is not kept here any more: it was written to a file")
+        if self._values is None:
+            self._values = load_many(self.data, self.ends, self._what)
+            self.data = None
+        return self._values
+
+    def take(self) -> list[Any]:
+        """As `values`, for the last time: they are let go of."""
+        values, self._values = self.values(), _GONE
+        return values
+
+    @property
+    def _what(self) -> str:
+        return f"the result of {self.batch.label} (engine {self.done.engine})"
+
+    def call(self, index: int) -> Call:
+        """One of the tasks, as a call by itself."""
+        done, count = self.done, len(self.ends)
+        times = memoryview(done.times).cast("d")
+        call = Call(done.first + index, "task", self.batch.label, done.engine, self.batch.submitted, is_task=True)
+        call.done = Done(call.id, done.engine, "ok", times[index], times[count + index], "", "", "")
+        call.received = self.received
+        return call
+
+
 class ClientState(Struct, eq=False):
     rank: int
     notes: Notebook
@@ -121,6 +196,8 @@ class ClientState(Struct, eq=False):
     tally: Tally = field(default_factory=Tally)
     next_call: int = 0
     open: dict[int, Call] = field(default_factory=dict)  # calls that have not ended
+    batches: dict[int, OpenBatch] = field(default_factory=dict)  # by their first task, in order
+    feeding: int = 0  # maps that have more to submit
     sent: dict[int, Sent] = field(default_factory=dict)  # functions, by the engine they were sent to, or TASKS
     gathers: dict[int, Gatherer] = field(default_factory=dict)  # by call that has not ended
     unseen: dict[int, str] = field(default_factory=dict)  # failures that nobody has asked about, by the result's first call
@@ -133,6 +210,36 @@ class ClientState(Struct, eq=False):
         self.open[call.id] = call
         return call
 
+    def new_batch(self, count: int, label: str, now: float, collector: MapCollector) -> range:
+        """Consecutive tasks with numbers of their own, open from now on."""
+        numbers = range(self.next_call, self.next_call + count)
+        self.next_call = numbers.stop
+        self.batches[numbers.start] = OpenBatch(numbers, label, now, collector)
+        return numbers
+
+    def take_from_batch(self, number: int) -> Call | None:
+        """A task of a batch has ended by itself: it is a call now. None if it had ended before."""
+        first = next((first for first in reversed(self.batches) if first <= number), -1)
+        batch = self.batches.get(first)
+        if batch is None or number not in batch.open:
+            return None
+        self.close_in_batch(first, (number,))
+        call = Call(number, "task", batch.label, -1, batch.submitted, is_task=True)
+        call.collector = batch.collector
+        return call
+
+    def close_in_batch(self, first: int, numbers: Collection[int]) -> None:
+        """Tasks of a batch have ended."""
+        batch = self.batches[first]
+        batch.open.difference_update(numbers)
+        if not batch.open:
+            del self.batches[first]
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything has ended that was asked for."""
+        return not (self.open or self.batches or self.feeding)
+
     def knows(self, receiver: int, digest: bytes, weight: int) -> bool:
         """Whether an engine, or the task interface (TASKS), has a function; if not, it is about to be sent.
 
@@ -142,7 +249,12 @@ class ClientState(Struct, eq=False):
 
     def hungry(self) -> bool:
         """Whether large results may come in."""
-        return self.traffic.hungry(lambda: any(call.collector.awaited() for call in self.open.values() if call.collector is not None))
+        return self.traffic.hungry(self._awaited)
+
+    def _awaited(self) -> bool:
+        """Whether anybody will be told when something that is open is done."""
+        collectors = {call.collector for call in self.open.values()} | {batch.collector for batch in self.batches.values()}
+        return any(collector.awaited() for collector in collectors if collector is not None)
 
     def remember_failure(self, number: int, name: str, failed: Sequence[Call]) -> None:
         """A result has failed; it is forgotten when somebody asks about it. The first few are enough to tell."""
@@ -152,8 +264,9 @@ class ClientState(Struct, eq=False):
     def left_over(self) -> list[str]:
         """What a script should hear about when it ends: calls that are dropped, and failures that it never asked about."""
         lines = []
-        if self.open:
-            text = "1 call was" if len(self.open) == 1 else f"{len(self.open)} calls were"
+        count = len(self.open) + sum(len(batch.open) for batch in self.batches.values())
+        if count:
+            text = "1 call was" if count == 1 else f"{count} calls were"
             lines.append(f"the script ended while {text} under way, now dropped; client.wait() waits for all")
         if self.unseen:
             text = "1 result" if len(self.unseen) == 1 else f"{len(self.unseen)} results"
@@ -164,4 +277,5 @@ class ClientState(Struct, eq=False):
         """What is always true of it."""
         assert all(call.done is None for call in self.open.values()), "a call that has ended is still open"
         assert self.gathers.keys() <= self.open.keys(), "a gather waits for a call that has ended"
+        assert all(batch.open for batch in self.batches.values()), "a batch that has ended is still open"
         assert all(number < self.next_call for number in self.open), "a call from the future"

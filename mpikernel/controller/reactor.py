@@ -10,6 +10,7 @@ import signal
 
 from mpikernel.controller import answering
 from mpikernel.controller.state import ControllerState
+from mpikernel.ledger.records import expand
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import SCRIPT_ENDED, Goodbye, Leave, Note, ScriptEnded, Signalled, Stop
 from mpikernel.wire.transport import Arrival
@@ -19,6 +20,8 @@ from mpikernel.world.exit_codes import SIGNAL_BASE
 def on_note(state: ControllerState, out: Outbox, arrival: Arrival, now: float) -> None:
     assert isinstance(arrival.message, Note)
     if not state.left:  # else the run is closed, and what it cut short stays unfinished in it
+        for records in arrival.message.ranges:
+            state.ledger.write(expand(records))
         state.ledger.write(arrival.message.records)
 
 

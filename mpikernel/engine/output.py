@@ -57,6 +57,11 @@ class Stream:
         """What has been written since the last call ended, by threads that it left, belongs to the next one too."""
         self._start = self._seen = self._end
 
+    @property
+    def grown(self) -> bool:
+        """Whether anything has been written since the call began."""
+        return os.lseek(self._log, 0, os.SEEK_END) != self._start  # quicker than fstat; writing is not disturbed, it appends
+
     def news(self, ended: bool) -> str:
         """What the call has written since the last time; while it has not `ended` up to the last end of a line."""
         end = os.fstat(self._log).st_size
@@ -120,6 +125,13 @@ class Output:
         self.close()
         pdb.Pdb().set_trace(sys._getframe(1))
 
+    def printed(self) -> bool:
+        """Whether the call has written anything; as it ends, in a process that is nothing but an engine."""
+        self._flush_c = self._flush_c or _flush_of_c()
+        self._flush_c()
+        stdout, stderr = self.streams
+        return stdout.grown or stderr.grown
+
     def end(self) -> tuple[str, str]:
         """The call ended: what it wrote to stdout and stderr."""
         self._flush_c = self._flush_c or _flush_of_c()
@@ -128,6 +140,11 @@ class Output:
             self.close()
         stdout, stderr = self.streams
         return stdout.all(), stderr.all()
+
+    def rest(self) -> None:
+        """No call runs: where only calls are redirected, nothing is."""
+        if not self.always:
+            self.close()
 
     def close(self) -> None:
         for stream in self.streams:

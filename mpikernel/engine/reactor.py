@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from mpikernel.engine import sharing
-from mpikernel.engine.state import EngineState, Function, Job
+from mpikernel.engine.state import BatchJob, EngineState, Function, Job
 from mpikernel.wire.envelope import Missing
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import (
@@ -21,6 +23,7 @@ from mpikernel.wire.messages import (
     Pull,
     Push,
     PushShared,
+    RunBatch,
     Withdraw,
     Withdrawn,
 )
@@ -32,13 +35,26 @@ from mpikernel.wire.transport import Arrival
 def on_apply(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
     message, frames = arrival.message, arrival.frames
     assert isinstance(message, Apply)
-    kept = state.functions.setdefault((arrival.sender, message.attempt > 0), Kept())
-    carried = message.carried
-    sent = frames[:carried]
-    function = kept.put(message.function, Function(sent), size(sent)) if sent else kept.get(message.function)
+    function = _function_of(state, out, arrival, message, message.attempt > 0)
+    state.queue.append(Job(message, arrival.sender, frames[message.carried :], function))
+
+
+def on_run_batch(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
+    message = arrival.message
+    assert isinstance(message, RunBatch)
+    function = _function_of(state, out, arrival, message, True)
+    ends = memoryview(message.ends).cast("I")
+    pending = deque(range(message.call, message.call + len(ends)))
+    state.queue.append(BatchJob(message, arrival.sender, arrival.frames[-1:], function, None, pending, ends))
+
+
+def _function_of(state: EngineState, out: Outbox, arrival: Arrival, message: Apply | RunBatch, for_tasks: bool) -> Function:
+    """The function of a call, which comes with it or came before."""
+    kept = state.functions.setdefault((arrival.sender, for_tasks), Kept())
+    sent = arrival.frames[: message.carried]
     if any(isinstance(frame, Missing) for frame in sent):
-        out.send(arrival.sender, LostForTasks(message.function) if message.attempt else Lost(message.function, tasks=False))
-    state.queue.append(Job(message, arrival.sender, frames[carried:], function))
+        out.send(arrival.sender, LostForTasks(message.function) if for_tasks else Lost(message.function, tasks=False))
+    return kept.put(message.function, Function(sent), size(sent)) if sent else kept.get(message.function)
 
 
 def on_command(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
@@ -70,21 +86,39 @@ def on_withdraw(state: EngineState, out: Outbox, arrival: Arrival, now: float) -
 def _drop(state: EngineState, calls: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Take calls out of the queue; (those that were in it, the others: begun, ended)."""
     wanted = set(calls)
-    out_of_queue = [job for job in state.queue if job.command.call in wanted]
-    for job in out_of_queue:
+    dropped = [number for job in _jobs(state) if isinstance(job, BatchJob) for number in _take_out(job, wanted)]
+    single = [job for job in state.queue if job.command.call in wanted and not isinstance(job, BatchJob)]
+    for job in single:
         if isinstance(job.command, PushShared):
             state.sharing.drop(job.command.call)
-    dropped = tuple(job.command.call for job in out_of_queue)
+        dropped.append(job.command.call)
     gone = set(dropped)
-    if dropped:
-        remaining = [job for job in state.queue if job.command.call not in gone]
+    if gone:
+        remaining = [job for job in state.queue if (job.pending if isinstance(job, BatchJob) else job.command.call not in gone)]
         state.queue.clear()
         state.queue.extend(remaining)
-    return dropped, tuple(call for call in calls if call not in gone)
+    return tuple(dropped), tuple(call for call in calls if call not in gone)
+
+
+def _jobs(state: EngineState) -> list[Job]:
+    return [*state.queue, state.running] if state.running is not None else list(state.queue)
+
+
+def _take_out(job: BatchJob, wanted: set[int]) -> list[int]:
+    """Take tasks out of a batch that may be running; those that had not begun."""
+    taken = []
+    for number in sorted(wanted.intersection(job.pending.copy()), reverse=True):  # the last first: they begin last
+        try:
+            job.pending.remove(number)
+        except ValueError:  # it has just begun
+            continue
+        taken.append(number)
+    return taken
 
 
 REACTIONS = {
     Apply: on_apply,
+    RunBatch: on_run_batch,
     **dict.fromkeys((Execute, Push, Pull, Keys, Clear, Gather), on_command),
     Give: on_give,
     CancelCalls: on_cancel_calls,

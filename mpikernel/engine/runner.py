@@ -14,9 +14,10 @@ from typing import Any
 
 from mpikernel.arrays.gathering import describe as describe_part
 from mpikernel.arrays.gathering import outgoing
+from mpikernel.engine.batches import BatchRunner
 from mpikernel.engine.namespace import Namespace
 from mpikernel.engine.output import Output
-from mpikernel.engine.state import EngineState, Job, Promise
+from mpikernel.engine.state import BatchJob, EngineState, Job, Promise
 from mpikernel.engine.staying import end_child
 from mpikernel.errors import OurProtocolError, SerializeError
 from mpikernel.wire.envelope import Frame
@@ -36,10 +37,11 @@ class Runner:
         self.namespace = Namespace()
         self.in_user_code = False  # whether a KeyboardInterrupt raised now would hit the user's code and nothing else
         self._thread: int | None = None  # that is in a call now
-        self._lent = False  # the last result is sent from memory that user code may write to
+        self.lent = False  # the last result is sent from memory that user code may write to
         self._process = os.getpid()
         self._loop = loop
         self._output = output
+        self._batches = BatchRunner(self, state, loop, output)
 
     @property
     def in_this_thread(self) -> bool:
@@ -53,7 +55,7 @@ class Runner:
         Not while the arrays of the last result, which it might change, are being sent; and not after a signal: the world is about to end.
         """
         free = self.state.running is None and self._loop.hold.interrupted is None
-        return self.state.due is not None and free and (not self._lent or self._all_sent)
+        return self.state.due is not None and free and (not self.lent or self._all_sent)
 
     @property
     def _all_sent(self) -> bool:
@@ -67,17 +69,38 @@ class Runner:
             job = self.state.begin()
             assert job is not None, "ready with nothing to run"
             self._output.begin()
+        if isinstance(job, BatchJob):
+            self._batches.run(job)
+            return True
+        return self._run(job)
+
+    def enter(self) -> None:
+        """A call begins in this thread."""
         self._thread = threading.get_ident()
-        started, promised = time.time(), job.promise
-        frames, error = self._perform(job)
+
+    def leave(self) -> None:
+        """It has ended."""
         self._thread = None
+
+    def _run(self, job: Job) -> bool:
+        started, promised = time.time(), job.promise
+        self.enter()
+        frames, error = self._perform(job)
+        self.leave()
+        if not self.conclude(job, started, frames, error, promised):
+            return False
+        self._loop.turn()  # not `nudge`, which in a world of one rank would run the next call inside of this one
+        return True
+
+    def conclude(self, job: Job, started: float, frames: Frames, error: str, promised: Promise | None = None) -> bool:
+        """A call has ended: send what came of it. False if the world is ending and it counts as unfinished."""
         stdout, stderr = self._output.end()
         status = "error" if error else "ok"
         done = Done(job.command.call, self.state.id, status, started, time.time(), stdout, stderr, error)
         with self._loop.hold:
             self.stream(self._loop.out, ended=True)
             self.state.running = None
-            self._lent = len(frames) > 1  # the first is a pickle, the others are the user's arrays
+            self.lent = len(frames) > 1  # the first is a pickle, the others are the user's arrays
             if error and self._was_cut_short():
                 return False
             if job.promise is promised or error:
@@ -85,7 +108,6 @@ class Runner:
             else:
                 self.state.promised[done.call] = job
                 self._loop.out.send(job.client, Described(done.call), frames)
-        self._loop.turn()  # not `nudge`, which in a world of one rank would run the next call inside of this one
         return True
 
     def _was_cut_short(self) -> bool:
@@ -113,8 +135,12 @@ class Runner:
             return frames, ""
         except BaseException as error:
             self.in_user_code, hold.mine.busy = False, busy
-            end_child(self._process, error)
-            return describe(error, self._place(job)), one_line(error)
+            return self.failed(job, error)
+
+    def failed(self, job: Job, error: BaseException) -> tuple[Frames, str]:
+        """As `_perform`, for what user code has raised."""
+        end_child(self._process, error)
+        return describe(error, self._place(job)), one_line(error)
 
     def _obey(self, job: Job) -> Any:
         command, space = job.command, self.namespace
@@ -139,15 +165,20 @@ class Runner:
         raise OurProtocolError(f"an engine cannot run {type(command).__name__}")
 
     def _call(self, job: Job, command: Apply) -> Any:
-        function, space = job.function, self.namespace.space
-        assert function is not None
-        if function.loaded is None:
-            function.loaded = load_function(function.frames, space, command.label)
-        call, captured = function.loaded
+        space = self.namespace.space
+        call, captured = self.function_of(job, command.label)
         if captured:
             establish(space, captured)
         args, kwargs = load(job.frames, space, f"the arguments of {command.label}")
         return call(*args, **kwargs)
+
+    def function_of(self, job: Job, label: str) -> tuple[Any, dict[str, Any]]:
+        """What a job calls, and what that captured; rebuilt when it is first called."""
+        function = job.function
+        assert function is not None
+        if function.loaded is None:
+            function.loaded = load_function(function.frames, self.namespace.space, label)
+        return function.loaded
 
     def _push(self, names: Sequence[str], frames: Sequence[Frame]) -> None:
         self.namespace.push(names, load(frames, self.namespace.space, f"what was pushed as {', '.join(names)}"))

@@ -6,6 +6,7 @@ there whoever waits for a result runs the calls (`serve_pending`), one thread at
 
 from __future__ import annotations
 
+from mpikernel.engine.batches import send_results_when_due
 from mpikernel.engine.reactor import PLACES, REACTIONS
 from mpikernel.engine.runner import Runner
 from mpikernel.wire.loop import Loop, Outbox
@@ -13,10 +14,11 @@ from mpikernel.wire.loop import Loop, Outbox
 
 def host_engine(loop: Loop, runner: Runner) -> None:
     """Give the engine its place in the loop."""
-    loop.host(runner.state, REACTIONS, lambda _state, out, _now: _tick(runner, out), PLACES)
+    loop.host(runner.state, REACTIONS, lambda _state, out, now: _tick(runner, out, now), PLACES)
 
 
-def _tick(runner: Runner, out: Outbox) -> None:
+def _tick(runner: Runner, out: Outbox, now: float) -> None:
+    send_results_when_due(runner.state, out, now)
     if runner.state.running is not None:
         runner.stream(out, ended=False)
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 
 from mpikernel.arrays.shared_memory import Area
 from mpikernel.errors import SerializeError
 from mpikernel.wire.envelope import Frame
-from mpikernel.wire.messages import Apply, Clear, Execute, Gather, Give, Keys, Pull, Push, PushShared
+from mpikernel.wire.messages import Apply, Clear, Execute, Gather, Give, Keys, Pull, Push, PushShared, RunBatch
 from mpikernel.wire.mirror import Kept
 
-Command = Apply | Execute | Push | PushShared | Pull | Keys | Clear | Gather
+Command = Apply | RunBatch | Execute | Push | PushShared | Pull | Keys | Clear | Gather
 
 
 class Function(Struct, eq=False):
@@ -43,11 +43,45 @@ class Job(Struct, eq=False):
     @property
     def client(self) -> int:
         """The rank that gets the result."""
-        return self.command.client if isinstance(self.command, Apply) else self.sender
+        return self.command.client if isinstance(self.command, Apply | RunBatch) else self.sender
 
     @property
     def is_task(self) -> bool:
         return isinstance(self.command, Apply) and self.command.attempt > 0
+
+
+class BatchJob(Job, eq=False):
+    """Consecutive tasks that came as one. Whoever takes one out of `pending` has it: to run it, or to give it back.
+
+    Both happen at once, in two threads, without the loop's lock: taking one out of a deque is one step.
+    """
+
+    pending: deque[int] = field(default_factory=deque)  # tasks that have not begun, in order
+    ends: Sequence[int] = ()  # of their pieces in the frame, and where that would have begun: the ends are counted from there
+
+    def piece(self, number: int) -> memoryview:
+        """What a task is called with."""
+        assert isinstance(self.command, RunBatch)
+        index, base = number - self.command.call, self.command.base
+        begin = self.ends[index - 1] if index else base
+        return memoryview(self.frames[0])[begin - base : self.ends[index] - base]
+
+    def single(self, number: int) -> Job:
+        """One of its tasks, by itself."""
+        command = self.command
+        assert isinstance(command, RunBatch)
+        apply = Apply(number, command.client, command.function, 0, command.label, 1, False)
+        return Job(apply, self.sender, [self.piece(number)], self.function)
+
+
+class Result(NamedTuple):
+    """What came of a task of a batch, to be sent with others."""
+
+    job: BatchJob
+    number: int
+    pickle: Frame
+    started: float  # seconds since the epoch
+    completed: float
 
 
 class Sharing(Struct, eq=False):
@@ -83,6 +117,8 @@ class EngineState(Struct, eq=False):
     running: Job | None = None
     sharing: Sharing = field(default_factory=Sharing)
     promised: dict[int, Job] = field(default_factory=dict)  # gathers that have been described, by call
+    results: list[Result] = field(default_factory=list)  # that have not been sent; added to without the loop's lock
+    sent: float = 0.0  # when the last of those that were sent had ended
     functions: dict[tuple[int, bool], Kept[Function]] = field(default_factory=dict)  # by the rank that sent them, and whether for tasks
 
     @property
@@ -112,8 +148,8 @@ class EngineState(Struct, eq=False):
 
     def check(self) -> None:
         """What is always true of it."""
-        waiting = [job.command.call for job in self.queue]
+        waiting = [number for job in self.queue for number in (job.pending if isinstance(job, BatchJob) else (job.command.call,))]
         assert len(set(waiting)) == len(waiting), f"engine {self.id} has a call twice: {waiting}"
         assert not self.promised.keys() & set(waiting), f"engine {self.id} has promised what it has not looked at"
         assert self.running is None or self.running.command.call not in waiting, f"engine {self.id} would run a call again"
-        assert all(job.function for job in self.queue if isinstance(job.command, Apply)), "an Apply without its function"
+        assert all(job.function for job in self.queue if isinstance(job.command, Apply | RunBatch)), "an Apply without its function"

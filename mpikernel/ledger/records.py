@@ -6,6 +6,8 @@ Structs are stored as arrays, so a field is only ever added at the end and with 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 #: Kept in every ledger; a ledger of another format is refused when it is opened.
@@ -51,6 +53,34 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     status: str = SUBMITTED
     error: str = ""
     attempt: int = 1
+
+
+class RecordRange(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Records of consecutive tasks that differ in their times only, as one: for travelling, the ledger holds single ones.
+
+    `times` are when each began, and then when each ended (native float64); empty if they have not.
+    """
+
+    first: int
+    count: int
+    label: str
+    engine: int
+    rank: int
+    host: str
+    submitted: float
+    status: str
+    times: bytes = b""
+
+
+def expand(records: RecordRange) -> Iterator[Record]:
+    """The single records of a range."""
+    count = records.count
+    times = memoryview(records.times).cast("d").tolist() if records.times else [0.0] * (2 * count)
+    label, engine, rank, host, submitted, status = (
+        records.label, records.engine, records.rank, records.host, records.submitted, records.status,
+    )  # fmt: skip
+    for task, started, completed in zip(range(records.first, records.first + count), times, times[count:], strict=False):
+        yield Record(task, "task", label, engine, rank, host, submitted, started, completed, status)
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True):

@@ -23,7 +23,7 @@ from mpikernel.controller import reactor as controller
 from mpikernel.controller.state import ControllerState
 from mpikernel.engine import reactor as engine
 from mpikernel.engine.runner import report
-from mpikernel.engine.state import EngineState, Job
+from mpikernel.engine.state import BatchJob, EngineState, Job
 from mpikernel.interfaces.task import reactor as task
 from mpikernel.interfaces.task.state import Seat, TaskState
 from mpikernel.ledger.memory import MemoryLedger
@@ -49,6 +49,16 @@ def call_it(number: int, job: Job) -> Any:
     function, _ = load_function(job.function.frames, home, "f")
     args, kwargs = load(job.frames, home)
     return function(*args, **kwargs)
+
+
+def begin_single(state: EngineState) -> Job | None:
+    """As `begin`; of a batch its first task, by itself. The others wait on."""
+    job = state.begin()
+    if isinstance(job, BatchJob):
+        state.running = job.single(job.pending.popleft())
+        if job.pending:
+            state.queue.appendleft(job)
+    return state.running
 
 
 class LoopbackWorld:
@@ -123,7 +133,7 @@ class LoopbackWorld:
         """An engine begins the call that is first in its queue; None if there is none."""
         state = self.engines[number]
         assert state.running is None, f"engine {number} runs {state.running} already"
-        return state.begin()
+        return begin_single(state)
 
     def finish(self, number: int) -> Done:
         """An engine ends the call that it has begun, and reports what came of it."""

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import msgspec
 
-from mpikernel.ledger.records import Position, Record
+from mpikernel.ledger.records import Position, Record, RecordRange
 from mpikernel.world.roles import Role
 
 #: Raised whenever a struct below changes its meaning; a world of mixed versions is refused at boot.
-PROTOCOL = 4
+PROTOCOL = 5
+
+#: Stands for a client where there is none.
+NOBODY = -1
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -162,10 +165,63 @@ class Submit(Message, frozen=True, array_like=True, tag=20):
     stream: bool
 
 
+class SubmitBatch(Message, frozen=True, array_like=True, tag=22):
+    """Queue `count` tasks, numbered from `first` on. Frames: `carried` of the function, then one with what each is called with.
+
+    That frame holds the pickles of (args, kwargs), one after the other; `ends` tells where each ends in it (native uint32).
+    """
+
+    first: int
+    count: int
+    function: bytes
+    carried: int
+    label: str
+    retries: int
+    targets: tuple[int, ...]
+    submitted: float
+    ends: bytes
+
+
 class CancelTasks(Message, frozen=True, array_like=True, tag=21):
     """Drop those of these tasks that no engine has begun."""
 
     tasks: tuple[int, ...]
+
+
+# task interface -> engine --------------------------------------------------------------------------------------------------
+
+
+class RunBatch(Message, frozen=True, array_like=True, tag=25):
+    """Run consecutive tasks of a batch, from `call` on, one after the other. Frames as in SubmitBatch, of these tasks alone.
+
+    `batch` is the first task of the whole batch, by which the client and the task interface know it; its frame began `base` bytes
+    before the one that comes with this.
+    """
+
+    call: int
+    batch: int
+    client: int
+    function: bytes
+    carried: int
+    label: str
+    base: int
+    ends: bytes
+
+
+# engine -> client: tasks of a batch ------------------------------------------------------------------------------------------
+
+
+class DoneBatch(Message, frozen=True, array_like=True, tag=26):
+    """Consecutive tasks of a batch ended well, and printed nothing. Frames: their results' pickles, one after the other.
+
+    `ends` as in SubmitBatch. `times` are when each began, and then when each ended (native float64, seconds since the epoch).
+    """
+
+    batch: int
+    first: int
+    engine: int
+    ends: bytes
+    times: bytes
 
 
 # engine -> task interface --------------------------------------------------------------------------------------------------
@@ -180,6 +236,16 @@ class Released(Message, frozen=True, array_like=True, tag=30):
     completed: float
 
 
+class ReleasedBatch(Message, frozen=True, array_like=True, tag=34):
+    """Consecutive tasks of a batch ended well; their results went straight to the client. `times` as in DoneBatch."""
+
+    batch: int
+    first: int
+    count: int
+    engine: int
+    times: bytes
+
+
 class Failed(Message, frozen=True, array_like=True, tag=31):
     """A task raised. Frames: the description of the error, for the client if there is no attempt left."""
 
@@ -188,7 +254,7 @@ class Failed(Message, frozen=True, array_like=True, tag=31):
 
 
 class Withdrawn(Message, frozen=True, array_like=True, tag=32):
-    """The answer of an engine to Withdraw: what it dropped, and what it had begun."""
+    """The answer of an engine to Withdraw: what it dropped, and what it had begun. `client` is as it was there."""
 
     dropped: tuple[int, ...]
     kept: tuple[int, ...]
@@ -196,7 +262,10 @@ class Withdrawn(Message, frozen=True, array_like=True, tag=32):
 
 
 class Withdraw(Message, frozen=True, array_like=True, tag=33):
-    """task interface -> engine: drop those of these tasks that have not begun, because this client wants them cancelled."""
+    """task interface -> engine: drop those of these tasks that have not begun, because this client wants them cancelled.
+
+    If `client` is NOBODY, they are wanted by another engine.
+    """
 
     tasks: tuple[int, ...]
     client: int
@@ -248,9 +317,10 @@ class Unshare(Message, frozen=True, array_like=True, tag=37):
 
 
 class Note(Message, frozen=True, array_like=True, tag=40):
-    """Records for the ledger."""
+    """Records for the ledger: those of `ranges`, and then single ones."""
 
     records: tuple[Record, ...]
+    ranges: tuple[RecordRange, ...] = ()
 
 
 class ScriptEnded(Message, frozen=True, array_like=True, tag=41):
@@ -326,10 +396,11 @@ class Leave(Message, frozen=True, array_like=True, tag=53):
 #: Which role reacts to what; None is for the loop of every rank itself.
 RECEIVERS: dict[type[Message], Role | None] = {
     **dict.fromkeys(
-        (Apply, Execute, Push, Pull, Keys, Clear, CancelCalls, Withdraw, Gather, Give, PushShared, SharedArea, Unshare), Role.ENGINE
+        (Apply, Execute, Push, Pull, Keys, Clear, CancelCalls, Withdraw, Gather, Give, RunBatch, PushShared, SharedArea, Unshare),
+        Role.ENGINE,
     ),
-    **dict.fromkeys((Done, Output, Cancelled, Described, Lost, Answer), Role.SCRIPT),
-    **dict.fromkeys((Submit, CancelTasks, Released, Failed, Withdrawn, LostForTasks), Role.TASK),
+    **dict.fromkeys((Done, DoneBatch, Output, Cancelled, Described, Lost, Answer), Role.SCRIPT),
+    **dict.fromkeys((Submit, SubmitBatch, CancelTasks, Released, ReleasedBatch, Failed, Withdrawn, LostForTasks), Role.TASK),
     **dict.fromkeys((Note, ScriptEnded, Signalled, Goodbye, Query, Purge), Role.CONTROLLER),
     **dict.fromkeys((Stop, Leave), None),
 }
@@ -340,5 +411,6 @@ URGENT = frozenset({Signalled, Stop})
 AnyMessage = (
     Apply | Execute | Push | Pull | Keys | Clear | CancelCalls | Done | Output | Cancelled | Submit | CancelTasks
     | Released | Failed | Withdrawn | Withdraw | Note | ScriptEnded | Signalled | Stop | Goodbye | Leave
+    | SubmitBatch | RunBatch | DoneBatch | ReleasedBatch
     | Gather | Give | Described | Lost | LostForTasks | PushShared | SharedArea | Unshare | Query | Purge | Answer
 )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from mpikernel.ledger.records import Record
+from mpikernel.ledger.records import Record, RecordRange
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import Note
 
@@ -22,21 +22,29 @@ class Notebook(Struct, eq=False):
 
     controller: int  # its rank
     records: dict[int, Record] = field(default_factory=dict)  # by call, the latest of each
+    ranges: list[RecordRange] = field(default_factory=list)  # of other calls, or written before
     since: float = 0.0  # when the oldest was written
 
     def write(self, record: Record, now: float) -> None:
         """Have the ledger keep a record; it replaces an earlier one of the same call."""
-        if not self.records:
+        if not (self.records or self.ranges):
             self.since = now
         self.records[record.task] = record
 
+    def write_range(self, records: RecordRange, now: float) -> None:
+        """Have the ledger keep records of consecutive tasks, none of which has been told before how it ended."""
+        if not (self.records or self.ranges):
+            self.since = now
+        self.ranges.append(records)
+
     def send_when_due(self, out: Outbox, now: float) -> None:
         """Send what has been gathered long enough, or is enough."""
-        if self.records and (now - self.since >= GATHER or len(self.records) >= MOST):
+        if (self.records or self.ranges) and (now - self.since >= GATHER or len(self.records) >= MOST):
             self.send(out)
 
     def send(self, out: Outbox) -> None:
         """Send everything now."""
-        if self.records:
-            out.send(self.controller, Note(tuple(self.records.values())))
+        if self.records or self.ranges:
+            out.send(self.controller, Note(tuple(self.records.values()), tuple(self.ranges)))
             self.records.clear()
+            self.ranges.clear()

@@ -138,6 +138,19 @@ def load(frames: Sequence[Frame], home: dict[str, Any] | None = None, what: str 
         raise explain(error, f"{what} cannot be rebuilt here") from error
 
 
+def load_many(data: Frame, ends: Sequence[int], what: str) -> list[Any]:
+    """Rebuild objects of one frame each, which stand one after the other in `data`, up to `ends`."""
+    view = memoryview(all_there((data,), what)[0])
+    begins = (0, *ends[:-1])
+    try:
+        return [
+            pickle.loads(view[begin:end]) if view[begin] == PICKLE else unpickler((view[begin:end],), None).load()
+            for begin, end in zip(begins, ends, strict=True)
+        ]
+    except Exception as error:
+        raise explain(error, f"{what} cannot be rebuilt here") from error
+
+
 def load_function(frames: Sequence[Frame], home: dict[str, Any], what: str) -> tuple[Any, dict[str, Any]]:
     """Rebuild a function on an engine, and what it captured, to be established again before each call."""
     there = all_there(frames, f"the function {what}")
@@ -174,4 +187,4 @@ def _short(obj: Any) -> str:
     return f"{type(obj).__name__} {text if len(text) <= 80 else text[:77] + '...'}"
 
 
-__all__ = ["Frame", "Frames", "SerializeError", "all_there", "dump", "load", "load_function", "size"]
+__all__ = ["Frame", "Frames", "SerializeError", "all_there", "dump", "load", "load_function", "load_many", "size"]

@@ -1,0 +1,167 @@
+"""Feeds the tasks of a map from its source: a window of them is under way, and more is read as those end.
+
+The source is read by whoever drives the loop then: the thread that made the map, one that waits for results, or the attendant. No two
+threads read at once. What the source raises ends it, and is the error of the result.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from mpikernel.client.mapped import TaskMapResult
+from mpikernel.client.pickled import Pickled
+from mpikernel.client.port import Port
+from mpikernel.wire.envelope import Frame
+from mpikernel.wire.payload import Frames, dump
+
+#: Tasks under way at once: for each engine as many as the task interface gives one, and no less than for a few engines.
+FOR_EACH = 1024
+LEAST_WINDOW = 4096
+#: A message has so many tasks at most, and so many bytes of what they are called with; what is larger alone goes by itself.
+MOST = 1000
+ENOUGH = 1 << 15
+SMALL = 1 << 14
+#: Reading pauses after so long (seconds), so that what has been read is on its way, and whoever reads can go on.
+SLICE = 0.02
+
+
+class Submission:
+    """How the tasks of a map are submitted: everything that they have in common."""
+
+    def __init__(self, port: Port, function: Pickled, label: str, retries: int, targets: tuple[int, ...], stream: bool) -> None:
+        self._port = port
+        self._function = function
+        self._label = label
+        self._retries = retries
+        self._targets = targets
+        self._stream = stream
+
+    def send(self, result: TaskMapResult, rows: list[Frames]) -> None:
+        """Submit tasks, each called with one of these payloads: small ones in batches, others by themselves."""
+        batch: list[Frame] = []
+        weight = 0
+        for frames in rows:
+            if self._stream or len(frames) > 1 or len(frames[0]) > SMALL:
+                self._send_batch(result, batch)
+                batch, weight = [], 0
+                self._port.submit(result, self._label, self._function, [frames], self._retries, self._targets, self._stream)
+                continue
+            batch.append(frames[0])
+            weight += len(frames[0])
+            if weight > ENOUGH or len(batch) == MOST:
+                self._send_batch(result, batch)
+                batch, weight = [], 0
+        self._send_batch(result, batch)
+
+    def _send_batch(self, result: TaskMapResult, batch: list[Frame]) -> None:
+        if batch:
+            self._port.submit_batch(result, self._label, self._function, batch, self._retries, self._targets)
+
+    def payload(self, row: tuple[Any, ...]) -> Frames:
+        """What one task is called with."""
+        return dump((row, {}), f"the arguments of {self._label}")
+
+
+class Feed:
+    """The source of one map. With `by_itself` it goes on as tasks end; else only when it is told to."""
+
+    def __init__(
+        self, port: Port, result: TaskMapResult, submission: Submission, rows: Iterator[tuple[Any, ...]], window: int, by_itself: bool
+    ) -> None:
+        self.over = False
+        self.last: tuple[Any, ...] = ()  # the row that was read last
+        self._port = port
+        self._result = result
+        self._submission = submission
+        self._rows = rows
+        self._window = window
+        self._by_itself = by_itself
+        self._reading = threading.Lock()
+        self._asked = False  # to go on after this turn
+        self._exhausted = False
+        result.source = self
+        port.state.feeding += 1
+
+    def room_made(self) -> None:
+        if self._by_itself and not self.over and not self._asked and self._wanted():
+            self._asked = True
+            self._port.loop.afterwards(self._go_on)
+
+    def _wanted(self) -> bool:
+        return not self.over and self._result.in_flight <= self._window * 3 // 4
+
+    def start(self) -> None:
+        """Submit the first tasks.
+
+        Raises:
+            what the source raises, and SerializeError for what cannot be sent: nothing has been submitted then.
+        """
+        self._read(self._window, strict=True)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Submit more as long as there is room; from a callback of the loop, so what is raised is the result's to tell."""
+        self._asked = False
+        while self._wanted():
+            try:
+                going = self._read(self._window - self._result.in_flight)
+            except Exception:  # the result has it, or the world ends
+                return
+            if not going or self._result.in_flight:  # what ends from now on will come here again
+                return
+
+    def read(self, count: int) -> None:
+        """Submit at most so many tasks more, now; at least one, if there is any."""
+        self._read(count)
+
+    def _read(self, count: int, strict: bool = False) -> bool:
+        """Read and submit. False if another thread is at it.
+
+        Args:
+            count: tasks at most; fewer if reading takes long.
+            strict: submit nothing if anything goes wrong.
+        """
+        if self.over or count < 1 or not self._reading.acquire(blocking=False):
+            return False
+        try:
+            rows = self._collect(count)
+            error = self._result.source_error
+            if not (error and strict):
+                self._submission.send(self._result, rows)
+        except BaseException:
+            self._exhausted = True
+            raise
+        finally:
+            self._reading.release()
+            if self._exhausted:
+                self.stop()
+        if error is not None:
+            raise error
+        self._port.nudge()
+        return True
+
+    def _collect(self, count: int) -> list[Frames]:
+        """The payloads of the next tasks. What goes wrong is the result's error, and the end."""
+        until, payload = time.monotonic() + SLICE, self._submission.payload
+        rows: list[Frames] = []
+        try:
+            for row in self._rows:
+                rows.append(payload(row))
+                self.last = row
+                if len(rows) == count or time.monotonic() > until:
+                    return rows
+        except BaseException as error:
+            self._result.source_error = error
+        self._exhausted = True
+        return rows
+
+    def stop(self) -> None:
+        with self._port.loop.hold:
+            if self.over:
+                return
+            self.over = True
+            self._port.state.feeding -= 1
+            self._result.settle_when_over()

@@ -1,0 +1,104 @@
+"""Who gets which tasks, and how many: each engine about as much work as keeps it busy until its next report is answered.
+
+Toward the end of what waits it is less, and who runs dry gets what others have not begun. Results of good tasks go from the
+engine straight to the client.
+"""
+
+from __future__ import annotations
+
+from mpikernel.interfaces.task.state import Entry, Seat, Stretch, Task, TaskState
+from mpikernel.wire.loop import Outbox
+from mpikernel.wire.messages import NOBODY, Apply, RunBatch, Withdraw
+from mpikernel.wire.payload import size
+
+#: Of what waits, an engine is given at most this share at once, divided by the number of engines.
+SHARE = 0.5
+#: Nobody is asked to give back what is done in less than this (seconds), if it has told of a task as recently.
+WORTHWHILE = 5e-3
+
+
+def hand_out(state: TaskState, out: Outbox, now: float) -> None:
+    """Hand out what waits, in order, while engines have room. Only the first of each queue is looked at, however many wait."""
+    while state.waiting:
+        free = {targets: engine for targets, queue in state.waiting.items() if (engine := freest(state, queue[0])) is not None}
+        if not free:
+            break
+        first = min(free, key=lambda targets: state.waiting[targets][0].place)
+        _give_some(state, out, first, free[first], now)
+    recall(state, out, now)
+
+
+def freest(state: TaskState, entry: Entry) -> int | None:
+    """The engine that has least to do and room for one of these tasks, or None."""
+    seats, paces, function = state.seats, state.paces, entry.submit.function
+    free = [engine for engine in entry.submit.targets or range(len(seats)) if paces.room(function, seats[engine].held)]
+    return min(free, key=lambda engine: paces.work(seats[engine].held), default=None)
+
+
+def _give_some(state: TaskState, out: Outbox, targets: tuple[int, ...], engine: int, now: float) -> None:
+    seat, entry = state.seats[engine], state.waiting[targets][0]
+    share = int(SHARE * sum(each.count for each in state.waiting[targets]) / len(targets or state.seats))
+    count = min(state.paces.room(entry.submit.function, seat.held), max(1, share))
+    if not seat.held:
+        seat.heard = now
+    entry = state.take_first(targets, count)
+    seat.take(entry.submit.function, entry.count)
+    if isinstance(entry, Task):
+        _give(state, out, entry, engine)
+    else:
+        _give_stretch(state, out, entry, engine)
+
+
+def _give(state: TaskState, out: Outbox, task: Task, engine: int) -> None:
+    seat, submit = state.seats[engine], task.submit
+    known = seat.sent.knows(submit.function, size(task.function))
+    carried = 0 if known else len(task.function)
+    frames = [*task.function[:carried], *task.arguments]
+    task.engine = engine
+    state.assigned[submit.task] = task
+    out.send(seat.rank, Apply(submit.task, task.client, submit.function, carried, submit.label, task.attempt, submit.stream), frames)
+
+
+def _give_stretch(state: TaskState, out: Outbox, stretch: Stretch, engine: int) -> None:
+    seat, submit, whole, numbers = state.seats[engine], stretch.submit, stretch.whole, stretch.numbers
+    known = seat.sent.knows(submit.function, size(whole.function))
+    carried = 0 if known else len(whole.function)
+    begin, end = whole.extent(numbers)
+    seat.lots.setdefault(submit.first, set()).update(numbers)
+    message = RunBatch(
+        numbers.start, submit.first, whole.client, submit.function, carried, submit.label, begin, whole.ends_of(numbers)
+    )  # fmt: skip
+    out.send(seat.rank, message, [*whole.function[:carried], whole.data[begin:end]])
+
+
+def recall(state: TaskState, out: Outbox, now: float) -> None:
+    """Ask for half of what the busiest engine has not begun, for each that has nothing to do."""
+    for engine, seat in enumerate(state.seats):
+        if not seat.held:
+            _recall_for(state, out, engine, now)
+
+
+def _recall_for(state: TaskState, out: Outbox, engine: int, now: float) -> None:
+    busy = [seat for seat in state.seats if not seat.recalled and seat.held.total() > 1 and _worth_asking(state, seat, now)]
+    for seat in sorted(busy, key=lambda seat: -state.paces.work(seat.held)):
+        numbers = _movable(state, seat, engine)
+        if numbers:
+            seat.recalled = True
+            out.send(seat.rank, Withdraw(tuple(numbers[len(numbers) // 2 :]), NOBODY))
+            return
+
+
+def _worth_asking(state: TaskState, seat: Seat, now: float) -> bool:
+    return state.paces.work(seat.held) >= WORTHWHILE or now - seat.heard >= WORTHWHILE
+
+
+def _movable(state: TaskState, seat: Seat, engine: int) -> list[int]:
+    """The tasks of a seat that an engine may have."""
+    here = state.seats.index(seat)
+    single = [number for number, task in state.assigned.items() if task.engine == here and _may_have(task.submit.targets, engine)]
+    lots = [number for batch, lot in seat.lots.items() if _may_have(state.batches[batch].submit.targets, engine) for number in lot]
+    return sorted(single + lots)
+
+
+def _may_have(targets: tuple[int, ...], engine: int) -> bool:
+    return not targets or engine in targets
