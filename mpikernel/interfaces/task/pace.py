@@ -14,6 +14,8 @@ MOST = 1000
 UNKNOWN = HORIZON / 2
 #: No task is taken to be quicker (seconds).
 QUICKEST = 1e-6
+#: Of a task, what may be missing for it to fit: times are not exact.
+ROUNDING = 1e-6
 #: The weight of a new report against what was known.
 FRESH = 0.5
 #: Functions whose pace is remembered.
@@ -43,7 +45,8 @@ class Paces:
 
     def room(self, function: bytes, held: Mapping[bytes, int]) -> int:
         """How many tasks of a function may be given to an engine that holds so many of each."""
-        left = HORIZON - self.work(held)
-        if left <= 0:
-            return 0
-        return min(MOST - sum(held.values()), max(1, int(left / self.of(function))))
+        work, pace = self.work(held), self.of(function)
+        fitting = int((HORIZON - work) / pace + ROUNDING)
+        if not fitting and work < HORIZON / 2:
+            return 1
+        return max(0, min(MOST - sum(held.values()), fitting))

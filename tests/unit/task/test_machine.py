@@ -6,8 +6,10 @@ Nothing is lost, every task is answered once, and none is run again unless it fa
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict, deque
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from hypothesis import settings
@@ -15,17 +17,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from mpikernel.client import reactor as client_reactor
-from mpikernel.client.state import TASKS, ClientState
+from mpikernel.client.state import TASKS, Call, ClientState, Part
 from mpikernel.client.traffic import Traffic
 from mpikernel.engine import reactor as engine_reactor
+from mpikernel.engine.batches import send_results
 from mpikernel.engine.runner import report
-from mpikernel.engine.state import EngineState, Job
+from mpikernel.engine.state import BatchJob, EngineState, Job, Result
 from mpikernel.interfaces.task import reactor as task_reactor
-from mpikernel.interfaces.task.state import AHEAD, Seat, TaskState
-from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED
+from mpikernel.interfaces.task.state import Seat, TaskState
+from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED, Record, expand
+from mpikernel.testing.loopback import begin_single
 from mpikernel.testing.outbox import RecordingOutbox
-from mpikernel.wire.envelope import Frame
-from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, Message, Submit
+from mpikernel.wire.envelope import Departure, Frame
+from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, DoneBatch, Message, Submit, SubmitBatch
 from mpikernel.wire.mirror import Kept, Sent
 from mpikernel.wire.notebook import Notebook
 from mpikernel.wire.transport import Arrival
@@ -34,6 +38,24 @@ CLIENT, TASK, ENGINES = 1, 2, (3, 4, 5)
 NOW = 1000.0
 MEMORY = 2  # functions that each remembers; fewer than there are
 FUNCTIONS = (b"f", b"g", b"h", b"i")
+
+
+#: How long tasks take (seconds).
+LENGTHS = st.sampled_from([0.0, 1e-4, 0.02, 1.0])
+
+
+class Whoever:
+    """A collector that looks at nothing."""
+
+    departure = Departure(0)
+
+    def expecting(self, calls: Sequence[Call]) -> None: ...
+    def arrived(self, call: Call) -> None: ...
+    def awaited(self) -> bool:
+        return False
+
+    def expecting_batch(self, numbers: range) -> None: ...
+    def part_arrived(self, part: Part) -> None: ...
 
 
 class TaskMachine(RuleBasedStateMachine):
@@ -50,7 +72,7 @@ class TaskMachine(RuleBasedStateMachine):
             state.functions[TASK, True] = Kept(MEMORY)
         self.client = ClientState(CLIENT, Notebook(0), TASK, ENGINES, (), lambda action: None, Traffic(1 << 28, 1 << 16))
         self.client.sent[TASKS] = Sent(MEMORY)
-        self.submitted: dict[int, Submit] = {}
+        self.submitted: dict[int, Submit | SubmitBatch] = {}
         self.runs: dict[int, list[bool]] = defaultdict(list)  # of each task, how each of its runs ended
         self.answers: dict[int, Done] = {}
         self.asked: dict[int, int] = defaultdict(int)  # of each task, how often its cancelling was asked for
@@ -68,6 +90,18 @@ class TaskMachine(RuleBasedStateMachine):
             message = Submit(number, function, carried, "f", retries, tuple(sorted(only)), NOW, False)
             self.submitted[number] = message
             self.post(CLIENT, TASK, message, [*[b"code of", function][:carried], b"arguments", b"%d" % number])
+
+    @rule(
+        count=st.integers(1, 9), function=st.sampled_from(FUNCTIONS), retries=st.integers(0, 2), only=st.sets(st.integers(0, 2), max_size=2)
+    )
+    def submit_batch(self, count: int, function: bytes, retries: int, only: set[int]) -> None:
+        numbers = self.client.new_batch(count, "f", NOW, Whoever())
+        carried = 0 if self.client.knows(TASKS, function, len(b"code of") + len(function)) else 2
+        pieces = [b"arguments %d" % number for number in numbers]
+        ends = array("I", accumulate(map(len, pieces))).tobytes()
+        message = SubmitBatch(numbers.start, count, function, carried, "f", retries, tuple(sorted(only)), NOW, ends)
+        self.submitted.update(dict.fromkeys(numbers, message))
+        self.post(CLIENT, TASK, message, [*[b"code of", function][:carried], b"".join(pieces)])
 
     @precondition(lambda self: self.submitted)
     @rule(data=st.data())
@@ -93,12 +127,38 @@ class TaskMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def begin(self, data: st.DataObject) -> None:
         state = data.draw(st.sampled_from([state for state in self.engines if state.queue and not state.running]))
-        state.running = state.queue.popleft()
+        begin_single(state)
 
     @precondition(lambda self: any(state.running for state in self.engines))
-    @rule(data=st.data(), good=st.booleans())
-    def finish(self, data: st.DataObject, good: bool) -> None:
-        self.finish_on(data.draw(st.sampled_from([state for state in self.engines if state.running])), good)
+    @rule(data=st.data(), good=st.booleans(), length=LENGTHS)
+    def finish(self, data: st.DataObject, good: bool, length: float) -> None:
+        self.finish_on(data.draw(st.sampled_from([state for state in self.engines if state.running])), good, length)
+
+    @precondition(lambda self: any(self.batch_of(state) for state in self.engines))
+    @rule(data=st.data(), count=st.integers(1, 9), length=LENGTHS)
+    def run_some_of_a_batch(self, data: st.DataObject, count: int, length: float) -> None:
+        state = data.draw(st.sampled_from([state for state in self.engines if self.batch_of(state)]))
+        job = self.batch_of(state)
+        assert job is not None
+        for _ in range(min(count, len(job.pending))):
+            number = job.pending.popleft()
+            self.check_job(state, job.single(number))
+            self.runs[number].append(True)
+            state.results.append(Result(job, number, b"value", NOW, NOW + length))
+        if not job.pending:
+            state.queue.popleft()
+        send_results(state, self.out)
+        self.flush(state.rank)
+
+    @rule(later=st.floats(0.0, 0.1))
+    def pass_time(self, later: float) -> None:
+        task_reactor.recall(self.task, self.out, NOW + later)
+        self.flush(TASK)
+
+    def batch_of(self, state: EngineState) -> BatchJob | None:
+        """The batch that an engine which runs nothing would begin."""
+        first = state.queue[0] if state.queue and not state.running else None
+        return first if isinstance(first, BatchJob) else None
 
     # how it happens ----------------------------------------------------------------------------------------------------
 
@@ -130,6 +190,10 @@ class TaskMachine(RuleBasedStateMachine):
         if isinstance(message, Done):
             assert message.call not in self.answers, "a task was answered twice"
             self.answers[message.call] = message
+        elif isinstance(message, DoneBatch):
+            for number in range(message.first, message.first + len(message.ends) // 4):
+                assert number not in self.answers, "a task was answered twice"
+                self.answers[number] = Done(number, message.engine, OK, NOW, NOW, "", "", "")
         else:
             assert isinstance(message, Cancelled)
             for number in message.dropped:
@@ -137,14 +201,14 @@ class TaskMachine(RuleBasedStateMachine):
             for number in (*message.dropped, *message.kept):
                 self.told[number].append(number in message.dropped)
 
-    def finish_on(self, state: EngineState, good: bool) -> None:
+    def finish_on(self, state: EngineState, good: bool, length: float = 0.0) -> None:
         job, state.running = state.running, None
         assert job is not None
         number = job.command.call
         self.check_job(state, job)
         self.runs[number].append(good)
         status, error = (OK, "") if good else (ERROR, "ValueError: no")
-        report(self.out, job, Done(number, state.id, status, NOW, NOW, "", "", error), [b"value" if good else b"error"])
+        report(self.out, job, Done(number, state.id, status, NOW, NOW + length, "", "", error), [b"value" if good else b"error"])
         self.flush(state.rank)
 
     def check_job(self, state: EngineState, job: Job) -> None:
@@ -154,7 +218,7 @@ class TaskMachine(RuleBasedStateMachine):
         assert isinstance(job.command, Apply)
         assert job.function is not None
         assert list(job.function.frames) == [b"code of", submit.function]
-        assert list(job.frames) == [b"arguments", b"%d" % number]
+        assert b" ".join(job.frames) == b"arguments %d" % number
         assert state.id in submit.targets or not submit.targets
         assert job.command.attempt == len(self.runs[number]) + 1 <= submit.retries + 1
         assert not any(self.runs[number]), "it ended well before"
@@ -168,13 +232,20 @@ class TaskMachine(RuleBasedStateMachine):
         self.client.check()
         for state, seat in zip(self.engines, self.task.seats, strict=True):
             state.check()
-            assert 0 <= len(state.queue) + (state.running is not None) <= seat.held <= AHEAD + 1
+            there = sum(len(job.pending) if isinstance(job, BatchJob) else 1 for job in state.queue) + (state.running is not None)
+            assert 0 <= there <= seat.held.total()
 
     @invariant()
     def engines_are_not_left_idle(self) -> None:
-        for task in self.task.in_line:
-            seats = [self.task.seats[engine] for engine in task.submit.targets or range(len(ENGINES))]
-            assert all(seat.held > AHEAD for seat in seats), f"task {task.submit.task} waits although an engine has room"
+        for entry in self.task.in_line:
+            seats = [self.task.seats[engine] for engine in entry.submit.targets or range(len(ENGINES))]
+            rooms = [self.task.paces.room(entry.submit.function, seat.held) for seat in seats]
+            assert not any(rooms), f"tasks {entry.numbers} wait although an engine has room"
+
+    def recorded(self) -> dict[int, Record]:
+        """The last record of each task."""
+        notes = self.task.notes
+        return {record.task: record for row in notes.ranges for record in expand(row)} | notes.records
 
     def teardown(self) -> None:
         """Everything comes to its end, and then everything adds up."""
@@ -182,18 +253,21 @@ class TaskMachine(RuleBasedStateMachine):
             self.deliver_all()
             for state in self.engines:
                 if state.running is None and state.queue:
-                    state.running = state.queue.popleft()
+                    begin_single(state)
                 if state.running is not None:
                     self.finish_on(state, good=True)
             self.states_are_sound()
         assert not self.task.waiting
         assert not self.task.assigned
+        assert not self.task.batches
         assert not self.client.open
+        assert not self.client.batches
         assert self.answers.keys() == self.submitted.keys()
+        records = self.recorded()
         for number in self.submitted:
-            self.check_end(number)
+            self.check_end(number, records[number])
 
-    def check_end(self, number: int) -> None:
+    def check_end(self, number: int, record: Record) -> None:
         answer, runs, submit = self.answers[number], self.runs[number], self.submitted[number]
         if answer.status == OK:
             assert runs[-1:] == [True]
@@ -204,7 +278,6 @@ class TaskMachine(RuleBasedStateMachine):
             assert (answer.status, answer.engine, runs) == (ABORTED, -1, []), "what ran was not cancelled before it began"
         assert len(self.told[number]) == self.asked[number], "each request is answered once"
         assert self.told[number].count(True) == (answer.status == ABORTED)
-        record = self.task.notes.records[number]
         assert record.status == answer.status != SUBMITTED
         assert record.attempt == (len(runs) or 1)
         assert record.engine == answer.engine or answer.status == ABORTED

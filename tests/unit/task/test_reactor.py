@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
+from itertools import chain
 
 import pytest
 
 from mpikernel.errors import OurProtocolError, SerializeError
-from mpikernel.interfaces.task import reactor
-from mpikernel.interfaces.task.reactor import REACTIONS, least_loaded, tick
-from mpikernel.interfaces.task.state import AHEAD, Seat, TaskState
-from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED, Record
+from mpikernel.interfaces.task import handing
+from mpikernel.interfaces.task.handing import freest
+from mpikernel.interfaces.task.pace import UNKNOWN
+from mpikernel.interfaces.task.reactor import REACTIONS, SOON, tick
+from mpikernel.interfaces.task.state import Entry, Seat, TaskState
+from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED, Record, expand
 from mpikernel.testing.clock import ManualClock
 from mpikernel.testing.outbox import RecordingOutbox
 from mpikernel.wire.envelope import Missing, Parcel
 from mpikernel.wire.failure import rebuild
-from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, Failed, Message, Note, Released, Submit, Withdraw, Withdrawn
+from mpikernel.wire.messages import (
+    NOBODY,
+    Apply,
+    Cancelled,
+    CancelTasks,
+    Done,
+    Failed,
+    Message,
+    Note,
+    Released,
+    ReleasedBatch,
+    RunBatch,
+    Submit,
+    SubmitBatch,
+    Withdraw,
+    Withdrawn,
+)
 from mpikernel.wire.notebook import GATHER, Notebook
 from mpikernel.wire.transport import Arrival
 
 CONTROLLER, CLIENT, FIRST, SECOND = 0, 1, 3, 4
-ROOM = AHEAD + 1  # tasks that an engine holds
+ROOM = 2  # tasks that an engine is given while nobody knows how long they take
+LATER = 1.0 + UNKNOWN  # when they end, if they begin at 1.0
 
 
 class Bench:
@@ -45,14 +66,16 @@ class Bench:
         return [message.call for message in self.out.take_messages(rank) if isinstance(message, Apply)]
 
     def fail(self, engine: int, rank: int, number: int) -> Done:
-        done = Done(number, engine, "error", 1.0, 2.0, "", "", "ValueError: no")
+        done = Done(number, engine, "error", 1.0, LATER, "", "", "ValueError: no")
         self.react(rank, Failed(1, done), [b"description"])
         return done
 
     def recorded(self) -> dict[int, Record]:
         """The latest record of each task since the last time."""
         tick(self.state, self.out, self.clock.advance(GATHER))
-        return {record.task: record for note in self.out.take_messages(CONTROLLER) if isinstance(note, Note) for record in note.records}
+        notes = [note for note in self.out.take_messages(CONTROLLER) if isinstance(note, Note)]
+        written = [record for note in notes for record in (*chain.from_iterable(map(expand, note.ranges)), *note.records)]
+        return {record.task: record for record in written}
 
 
 def test_engines_get_tasks_in_turn_until_they_have_no_room() -> None:
@@ -60,7 +83,7 @@ def test_engines_get_tasks_in_turn_until_they_have_no_room() -> None:
     bench.submit(*range(2 * ROOM + 3))
     assert (bench.given(FIRST), bench.given(SECOND)) == ([0, 2], [1, 3])
     assert [task.submit.task for task in bench.state.in_line] == [4, 5, 6]
-    bench.react(SECOND, Released(1, 1, 1.0, 2.0))
+    bench.react(SECOND, Released(1, 1, 1.0, LATER))
     assert (bench.given(FIRST), bench.given(SECOND)) == ([], [4])
     bench.out.assert_silent()
 
@@ -71,7 +94,7 @@ def test_a_task_goes_only_where_it_may_and_holds_up_nobody() -> None:
     bench.submit(10, 11)
     assert (bench.given(FIRST), bench.given(SECOND)) == (list(range(ROOM)), [10, 11])
     assert [task.submit.task for task in bench.state.in_line] == [ROOM]
-    bench.react(FIRST, Released(0, 1, 1.0, 2.0))
+    bench.react(FIRST, Released(0, 1, 1.0, LATER))
     assert bench.given(FIRST) == [ROOM]
 
 
@@ -84,34 +107,27 @@ def test_tasks_of_several_targets_are_handed_out_in_the_order_in_which_they_came
     bench.submit(13, targets=(0,))
     bench.out.mail.clear()
     for number in (1, 3):
-        bench.react(SECOND, Released(number, 1, 1.0, 2.0))
+        bench.react(SECOND, Released(number, 1, 1.0, LATER))
     assert (bench.given(FIRST), bench.given(SECOND)) == ([], [11, 12])
     for number in (0, 2):
-        bench.react(FIRST, Released(number, 1, 1.0, 2.0))
+        bench.react(FIRST, Released(number, 1, 1.0, LATER))
     assert (bench.given(FIRST), bench.given(SECOND)) == ([10, 13], [])
     assert not bench.state.waiting
 
 
 def test_tasks_whose_engine_is_full_are_not_looked_at_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench()
-    looks: list[tuple[int, ...]] = []
+    looks: list[Entry] = []
 
-    def look(seats: list[Seat], targets: tuple[int, ...]) -> int | None:
-        looks.append(targets)
-        return least_loaded(seats, targets)
+    def look(state: TaskState, entry: Entry) -> int | None:
+        looks.append(entry)
+        return freest(state, entry)
 
     bench.submit(*range(200), targets=(0,))
-    monkeypatch.setattr(reactor, "least_loaded", look)
+    monkeypatch.setattr(handing, "freest", look)
     bench.submit(1000)
-    bench.react(SECOND, Released(1000, 1, 1.0, 2.0))
+    bench.react(SECOND, Released(1000, 1, 1.0, LATER))
     assert 0 < len(looks) <= 4, "one look for each targets and turn, not one for each task"
-
-
-def test_the_engine_that_holds_fewest() -> None:
-    seats = [Seat(3, "a", held=1), Seat(4, "b", held=0), Seat(5, "c", held=ROOM)]
-    assert least_loaded(seats, ()) == 1
-    assert least_loaded(seats, (0, 2)) == 0
-    assert least_loaded(seats, (2,)) is None
 
 
 def test_frames_are_passed_on_as_they_came_and_a_function_once_to_each_engine() -> None:
@@ -147,7 +163,7 @@ def test_a_failed_task_is_tried_again_behind_the_others() -> None:
     bench.out.take(FIRST), bench.out.take(SECOND)
     bench.fail(0, FIRST, 0)
     assert bench.given(FIRST) == [2 * ROOM]
-    bench.react(SECOND, Released(1, 1, 1.0, 2.0))
+    bench.react(SECOND, Released(1, 1, 1.0, LATER))
     [again] = bench.out.take_messages(SECOND)
     assert isinstance(again, Apply)
     assert (again.call, again.attempt) == (0, 2)
@@ -229,7 +245,7 @@ def test_a_next_try_that_its_engine_gives_back_ends_with_its_error() -> None:
     bench.submit(0, retries=1, targets=(0,))
     bench.submit(1, 2, targets=(0,))
     done = bench.fail(0, FIRST, 0)
-    bench.react(FIRST, Released(1, 1, 1.0, 2.0))
+    bench.react(FIRST, Released(1, 1, 1.0, LATER))
     assert bench.given(FIRST) == [0, 1, 2, 0]
     bench.react(FIRST, Withdrawn((0,), (2,), CLIENT))
     assert bench.out.take(CLIENT) == [Parcel(done, [b"description"]), Parcel(Cancelled((), (2, 0)))]
@@ -251,3 +267,106 @@ def test_a_task_whose_arguments_found_no_memory_ends_with_an_error() -> None:
     bench.out.assert_silent()
     bench.submit(8, carried=0)
     assert bench.given(FIRST) == [8]
+
+
+# batches -----------------------------------------------------------------------------------------------------------------
+
+
+def submit_batch(bench: Bench, first: int, count: int, retries: int = 0, targets: tuple[int, ...] = ()) -> None:
+    """Tasks that are called with their own numbers, of two digits."""
+    ends = array("I", range(2, 2 * count + 1, 2)).tobytes()
+    data = b"".join(b"%02d" % number for number in range(first, first + count))
+    bench.react(CLIENT, SubmitBatch(first, count, b"f", 1, "f", retries, targets, 5.0, ends), [b"code", data])
+
+
+def release(bench: Bench, engine: int, first: int, count: int, seconds: float) -> None:
+    """An engine has run tasks of the batch that begins at 10, each in so many seconds."""
+    moments = [1.0 + seconds * index for index in range(count + 1)]
+    times = array("d", [*moments[:-1], *moments[1:]]).tobytes()
+    bench.react((FIRST, SECOND)[engine], ReleasedBatch(10, first, count, engine, times))
+
+
+def stretches(bench: Bench, rank: int) -> list[tuple[int, bytes]]:
+    """What an engine has been sent of batches: the first task, and what they are called with."""
+    return [(parcel.message.call, bytes(parcel.frames[-1])) for parcel in bench.out.take(rank) if isinstance(parcel.message, RunBatch)]
+
+
+def test_a_batch_is_handed_out_in_stretches_that_grow_when_its_tasks_are_short() -> None:
+    bench = Bench()
+    submit_batch(bench, 10, 80)
+    assert (stretches(bench, FIRST), stretches(bench, SECOND)) == ([(10, b"1011")], [(12, b"1213")])
+    release(bench, 1, 12, 2, 1e-5)
+    assert [len(data) // 2 for _, data in stretches(bench, SECOND)][0] > 10
+    assert bench.recorded()[12] == Record(12, "task", "f", 1, SECOND, "b", 5.0, 1.0, 1.0 + 1e-5, OK)
+
+
+def test_long_tasks_are_given_one_at_a_time() -> None:
+    bench = Bench()
+    submit_batch(bench, 10, 20)
+    bench.out.mail.clear()
+    release(bench, 0, 10, 1, 3.0)
+    release(bench, 0, 11, 1, 3.0)
+    assert stretches(bench, FIRST) == [(14, b"14")]
+
+
+def test_who_runs_dry_gets_half_of_what_another_has_not_begun() -> None:
+    bench = Bench()
+    submit_batch(bench, 10, 4)
+    bench.out.mail.clear()
+    release(bench, 1, 12, 2, 1.0)
+    assert bench.out.take_messages(FIRST) == [Withdraw((11,), NOBODY)]
+    bench.react(FIRST, Withdrawn((11,), (), NOBODY))
+    assert stretches(bench, SECOND) == [(11, b"11")]
+    assert not bench.state.waiting
+
+
+def test_nobody_is_asked_again_before_it_has_ended_a_task() -> None:
+    bench = Bench()
+    submit_batch(bench, 10, 4)
+    release(bench, 1, 12, 2, 1.0)
+    bench.react(FIRST, Withdrawn((), (11,), NOBODY))
+    bench.out.mail.clear()
+    tick(bench.state, bench.out, bench.clock.advance(10.0))
+    assert not bench.out.take_messages(FIRST)
+
+
+def test_what_was_recalled_is_cancelled_where_it_is_then() -> None:
+    bench = Bench()
+    submit_batch(bench, 10, 4)
+    release(bench, 1, 12, 2, 1.0)
+    bench.out.mail.clear()
+    bench.react(CLIENT, CancelTasks((11,)))
+    assert bench.out.take_messages(FIRST) == [Withdraw((11,), CLIENT)]
+    bench.react(FIRST, Withdrawn((11,), (), NOBODY))
+    bench.out.mail.clear()
+    bench.react(FIRST, Withdrawn((), (11,), CLIENT))
+    assert bench.out.take_messages(SECOND) == [Withdraw((11,), CLIENT)]
+    assert bench.out.take_messages(CLIENT) == [Cancelled((), ())]
+
+
+def test_a_task_of_a_batch_that_failed_is_tried_again_by_itself() -> None:
+    bench = Bench()
+    submit_batch(bench, 10, 4, retries=1)
+    bench.out.mail.clear()
+    bench.fail(0, FIRST, 10)
+    assert bench.out.take(FIRST) == [Parcel(Apply(10, CLIENT, b"f", 0, "f", 2, False), [b"10"])]
+    bench.react(FIRST, Released(10, 2, 1.0, LATER))
+    record = bench.recorded()[10]
+    assert (record.status, record.attempt) == (OK, 2)
+
+
+def test_what_has_not_ended_soon_is_recorded_as_submitted() -> None:
+    bench = Bench()
+    submit_batch(bench, 10, 4)
+    release(bench, 1, 12, 1, 1.0)
+    tick(bench.state, bench.out, bench.clock.advance(SOON))
+    records = bench.recorded()
+    assert {number: record.status for number, record in records.items()} == {10: SUBMITTED, 11: SUBMITTED, 12: OK, 13: SUBMITTED}
+
+
+def test_a_batch_that_found_no_memory_ends_with_errors() -> None:
+    bench = Bench()
+    ends = array("I", [1, 2]).tobytes()
+    bench.react(CLIENT, SubmitBatch(10, 2, b"f", 1, "f", 0, (), 5.0, ends), [b"code", Missing(b"no memory")])
+    assert [done.status for done in bench.out.take_messages(CLIENT) if isinstance(done, Done)] == [ERROR, ERROR]
+    assert not bench.state.batches
