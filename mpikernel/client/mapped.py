@@ -1,4 +1,4 @@
-"""TaskMapResult: what a map over a load-balanced view brings. Its tasks come as parts, and no task has an object of its own until asked for.
+"""TaskMapResult: what a map over a load-balanced view brings. Its tasks come as parts; none has an object of its own until asked for.
 
 Tasks are known here by their position in the map: 0, 1, 2 ... in the order of the items.
 """
@@ -9,6 +9,7 @@ import time
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import Any, Protocol, Self
 
 from mpikernel.client.port import Port
@@ -29,12 +30,37 @@ class Source(Protocol):
         """Submit nothing more."""
 
 
+class Rows:
+    """The numbers of a map's tasks, by position: rows of consecutive ones, as they were submitted."""
+
+    def __init__(self) -> None:
+        self.count = 0  # tasks
+        self._firsts: list[int] = []  # the number with which each row begins
+        self._positions: list[int] = []  # and its position
+
+    def add(self, numbers: range) -> None:
+        """These tasks come next."""
+        last = len(self._firsts) - 1
+        if last < 0 or self._firsts[last] + self.count - self._positions[last] != numbers.start:
+            self._firsts.append(numbers.start)
+            self._positions.append(self.count)
+        self.count += len(numbers)
+
+    def position(self, number: int) -> int:
+        """The position of a task."""
+        row = bisect_right(self._firsts, number) - 1
+        return self._positions[row] + number - self._firsts[row]
+
+    def __iter__(self) -> Iterator[range]:
+        for first, position, end in zip(self._firsts, self._positions, [*self._positions[1:], self.count], strict=True):
+            yield range(first, first + end - position)
+
+
 class TaskMapResult(AsyncMapResult):
     """The result of a map whose items are tasks. `chunked`: each of them gives a list, for several items."""
 
     def __init__(self, port: Port, name: str, ordered: bool, chunked: bool, expected: int | None = None) -> None:
         super().__init__(port, name, ordered)
-        self.submitted = 0  # tasks, so far
         self.source: Source | None = None
         self.source_error: BaseException | None = None  # of the user's source, or of items that could not be sent
         self._expected = expected  # tasks in all, if that was known at the start
@@ -43,56 +69,48 @@ class TaskMapResult(AsyncMapResult):
         self._pieces: dict[int, Part | Call] = {}  # what has come, by the position of its first task
         self._arrived: deque[int] = deque()  # positions of pieces, in the order in which they came
         self._bad: dict[int, Call] = {}  # those that failed or were cancelled
-        self._firsts: list[int] = []  # numbers of tasks that begin rows of consecutive ones
-        self._positions: list[int] = []  # of those
-        self._open: dict[int, OpenBatch | Call] = {}  # by its first number
+        self._rows = Rows()
         self._cut = False  # it was cancelled before all had been submitted
-        self._told = False  # that all have ended
+        self._over = False  # all have ended
 
     # what happens, told under the loop's lock ---------------------------------------------------------------------------
 
+    @property
+    def submitted(self) -> int:
+        """Tasks that have been submitted so far."""
+        return self._rows.count
+
     def expecting(self, calls: Sequence[Call]) -> None:
         for call in calls:
-            self._expect(range(call.id, call.id + 1))
+            self._rows.add(range(call.id, call.id + 1))
 
     def expecting_batch(self, numbers: range) -> None:
         """These tasks are about to be sent."""
-        self._expect(numbers)
-
-    def _expect(self, numbers: range) -> None:
-        last = len(self._firsts) - 1
-        if last < 0 or self._firsts[last] + self.submitted - self._positions[last] != numbers.start:
-            self._firsts.append(numbers.start)
-            self._positions.append(self.submitted)
-        self.submitted += len(numbers)
+        self._rows.add(numbers)
 
     def arrived(self, call: Call) -> None:
-        position = self._position(call.id)
+        position = self._rows.position(call.id)
         if call.failed or call.aborted:
             self._bad[position] = call
         self._put(position, call, 1)
 
     def part_arrived(self, part: Part) -> None:
         """Some tasks have ended well."""
-        self._put(self._position(part.numbers.start), part, len(part))
+        self._put(self._rows.position(part.numbers.start), part, len(part))
 
-    def _put(self, position: int, piece: Part | Call, count: int) -> None:
+    def _put(self, position: int, piece: Part | Call, tasks: int) -> None:
         self._pieces[position] = piece
         self._arrived.append(position)
-        self._ended += count
+        self._ended += tasks
         if self.source is not None:
             self.source.room_made()
         self.settle_when_over()
 
     def settle_when_over(self) -> None:
         """Become done after this turn if nothing is to come any more."""
-        if not self._told and self._ended == self.submitted and self.source is not None and self.source.over:
-            self._told = True
-            self._port.loop.afterwards(self._settle)
-
-    def _position(self, number: int) -> int:
-        row = bisect_right(self._firsts, number) - 1
-        return self._positions[row] + number - self._firsts[row]
+        if not self._over and self._ended == self.submitted and self.source is not None and self.source.over:
+            self._over = True
+            self._port.loop.afterwards(self._tell)
 
     @property
     def in_flight(self) -> int:
@@ -122,7 +140,7 @@ class TaskMapResult(AsyncMapResult):
 
     @property
     def _number(self) -> int:
-        return self._firsts[0] if self._firsts else -1
+        return next((row.start for row in self._rows), -1)
 
     def _rebuilt(self) -> list[Any]:
         return [value for position in sorted(self._pieces) for value in self._values_of(self._pieces[position])]
@@ -158,20 +176,18 @@ class TaskMapResult(AsyncMapResult):
         return position in pieces
 
     def _wait_for_piece(self, condition: Callable[[], bool], patience: float | None = None) -> None:
-        self._port.wait(lambda: condition() or self._told, patience)
-        if not condition() and self._told and self.source_error is not None:
+        self._port.wait(lambda: condition() or self._over, patience)
+        if not condition() and self._over and self.source_error is not None:
             self._asked()
             raise self._failure()
 
     def _as_it_came(self) -> Iterator[Part | Call]:
         arrived = self._arrived
-        seen = 0
-        while True:
-            self._wait_for_piece(lambda: len(arrived) > seen)
+        for seen in count():
+            self._wait_for_piece(lambda seen=seen: len(arrived) > seen)  # type: ignore[misc]  # mypy does not type such lambdas
             if len(arrived) == seen:
                 return
             yield self._pieces[arrived[seen]]
-            seen += 1
 
     def take_next(self, position: int | None) -> tuple[int, Part | Call]:
         """Wait for a piece, the one at a position or else the first that comes, and let go of it."""
@@ -188,7 +204,7 @@ class TaskMapResult(AsyncMapResult):
         position = 0
         while True:
             while not self._there_is(position, patience):
-                if self._told:
+                if self._over:
                     return
                 yield ()
             piece = self._pieces[position]
@@ -216,21 +232,18 @@ class TaskMapResult(AsyncMapResult):
         """Its tasks as calls, in order, as they stand now."""
         with self._port.loop.hold:
             pieces = dict(self._pieces)
-            return [call for row in self._rows() for call in self._calls_of(row, pieces)]
-
-    def _rows(self) -> Iterator[range]:
-        for first, position, end in zip(self._firsts, self._positions, [*self._positions[1:], self.submitted], strict=True):
-            yield range(first, first + end - position)
+            return [call for row in self._rows for call in self._calls_of(row, pieces)]
 
     def _calls_of(self, row: range, pieces: dict[int, Part | Call]) -> Iterator[Call]:
-        position, end = self._position(row.start), self._position(row.start) + len(row)
+        begin = position = self._rows.position(row.start)
+        end = begin + len(row)
         while position < end:
             piece = pieces.get(position)
             if isinstance(piece, Part):
                 yield from (piece.call(index) for index in range(len(piece)))
                 position += len(piece)
                 continue
-            yield piece if piece is not None else self._open_call(row.start + position - self._position(row.start))
+            yield piece if piece is not None else self._open_call(row.start + position - begin)
             position += 1
 
     def _open_call(self, number: int) -> Call:
@@ -245,7 +258,7 @@ class TaskMapResult(AsyncMapResult):
 
     @property
     def msg_ids(self) -> list[int]:
-        return [number for row in self._rows() for number in row]
+        return [number for row in self._rows for number in row]
 
     @property
     def elapsed(self) -> float:

@@ -100,7 +100,7 @@ class Port:
 
     def _busy(self) -> Collection[int]:
         """Hold: engines with something to do. Which of them have tasks is not known here, so any task keeps all of them busy."""
-        if any(call.is_task for call in self.state.open.values()):
+        if self.state.batches or any(call.is_task for call in self.state.open.values()):
             return range(len(self.state.engines))
         return {call.engine for call in self.state.open.values()}
 

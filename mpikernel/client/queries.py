@@ -142,7 +142,7 @@ class Queries:
 
     def _open(self) -> list[Call]:
         with self._port.loop.hold:
-            return list(self._port.state.open.values())
+            return self._port.state.open_calls
 
     def _open_ids(self, run: int) -> set[int]:
         return {call.id for call in self._open()} if run == self.run else set()

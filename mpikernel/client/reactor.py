@@ -43,6 +43,7 @@ def on_done_batch(state: ClientState, out: Outbox, arrival: Arrival, now: float)
     batch = state.batches[done.batch]
     part = Part(done, arrival.frames[0], batch, now)
     state.close_in_batch(done.batch, part.numbers)
+    state.tally.ended_well(done.engine, part.numbers)
     batch.collector.part_arrived(part)
 
 

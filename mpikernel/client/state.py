@@ -215,6 +215,7 @@ class ClientState(Struct, eq=False):
         numbers = range(self.next_call, self.next_call + count)
         self.next_call = numbers.stop
         self.batches[numbers.start] = OpenBatch(numbers, label, now, collector)
+        self.tally.held[numbers.start] = collector
         return numbers
 
     def take_from_batch(self, number: int) -> Call | None:
@@ -234,6 +235,14 @@ class ClientState(Struct, eq=False):
         batch.open.difference_update(numbers)
         if not batch.open:
             del self.batches[first]
+
+    @property
+    def open_calls(self) -> list[Call]:
+        """Everything that has not ended, as calls."""
+        batched = [
+            Call(number, "task", batch.label, -1, batch.submitted, is_task=True) for batch in self.batches.values() for number in batch.open
+        ]
+        return [*self.open.values(), *batched]
 
     @property
     def idle(self) -> bool:

@@ -28,6 +28,11 @@ class Tally(Struct, eq=False):
         if call.is_task:
             self.latest[call.engine] = call.id
 
+    def ended_well(self, engine: int, numbers: range) -> None:
+        """Tasks have ended on an engine."""
+        self.completed[engine] += len(numbers)
+        self.latest[engine] = numbers[-1]
+
     def holds(self, calls: list[Call], collector: Collector) -> None:
         """These calls, whose numbers follow each other, are this result's."""
         if not calls:

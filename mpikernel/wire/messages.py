@@ -236,7 +236,7 @@ class Released(Message, frozen=True, array_like=True, tag=30):
     completed: float
 
 
-class ReleasedBatch(Message, frozen=True, array_like=True, tag=34):
+class ReleasedBatch(Message, frozen=True, array_like=True, tag=27):
     """Consecutive tasks of a batch ended well; their results went straight to the client. `times` as in DoneBatch."""
 
     batch: int

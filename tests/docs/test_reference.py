@@ -22,6 +22,7 @@ FOR_THE_PACKAGE = {
     "AsyncResult.arrived",
     "AsyncResult.awaited",
     "AsyncResult.calls",
+    "AsyncResult.under_way",
     "AsyncResult.expecting",
     "AsyncResult.launched",
 }

@@ -69,9 +69,7 @@ def on_submit_batch(state: TaskState, out: Outbox, arrival: Arrival, now: float)
     hand_out(state, out, now)
 
 
-def _function_of(
-    state: TaskState, out: Outbox, client: int, message: Submit | SubmitBatch, frames: Sequence[Frame]
-) -> Sequence[Frame]:
+def _function_of(state: TaskState, out: Outbox, client: int, message: Submit | SubmitBatch, frames: Sequence[Frame]) -> Sequence[Frame]:
     """The function of a task, which comes with it or came before."""
     kept = state.functions.setdefault(client, Kept())
     sent = frames[: message.carried]
