@@ -129,8 +129,9 @@ class Feed:
         try:
             rows = self._collect(count)
             error = self._result.source_error
-            if not (error and strict):
-                self._submission.send(self._result, rows)
+            if error is not None and strict:
+                raise error
+            self._submission.send(self._result, rows)
         except BaseException:
             self._exhausted = True
             raise
@@ -164,4 +165,5 @@ class Feed:
                 return
             self.over = True
             self._port.state.feeding -= 1
-            self._result.settle_when_over()
+            if self._result.submitted or self._result.source_error is None:  # else it is raised at once, and nobody gets the result
+                self._result.settle_when_over()

@@ -52,7 +52,8 @@ class Rows:
         return self._positions[row] + number - self._firsts[row]
 
     def __iter__(self) -> Iterator[range]:
-        for first, position, end in zip(self._firsts, self._positions, [*self._positions[1:], self.count], strict=True):
+        ends = [*self._positions[1:], self.count]
+        for first, position, end in zip(self._firsts, self._positions, ends, strict=False):  # in an empty map there is an end alone
             yield range(first, first + end - position)
 
 

@@ -237,7 +237,7 @@ class TaskMachine(RuleBasedStateMachine):
 
     @invariant()
     def engines_are_not_left_idle(self) -> None:
-        for entry in self.task.in_line:
+        for entry in (queue[0] for queue in self.task.waiting.values()):
             seats = [self.task.seats[engine] for engine in entry.submit.targets or range(len(ENGINES))]
             rooms = [self.task.paces.room(entry.submit.function, seat.held) for seat in seats]
             assert not any(rooms), f"tasks {entry.numbers} wait although an engine has room"
