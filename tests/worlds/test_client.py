@@ -21,3 +21,8 @@ def test_load_balanced_views(world: World, n: int) -> None:
 @pytest.mark.parametrize("n", [1, 3, 6])
 def test_results(world: World, n: int) -> None:
     assert_checked(world(n, SCRIPTS / "results.py"))
+
+
+@pytest.mark.parametrize("n", [1, 3, 6])
+def test_many_tasks(world: World, n: int) -> None:
+    assert_checked(world(n, SCRIPTS / "many_tasks.py"))

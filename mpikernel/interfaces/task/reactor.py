@@ -183,6 +183,7 @@ def _is_elsewhere(state: TaskState, number: int, engine: int) -> bool:
 def _line_up_again(state: TaskState, numbers: Sequence[int], engine: int) -> None:
     """Tasks that an engine has not begun wait again, before all others."""
     seat = state.seats[engine]
+    seat.recalled = not numbers  # who had some may have more
     for number in sorted(state.assigned.keys() & set(numbers), reverse=True):
         task = _take_back(state, number, engine)
         task.engine = -1

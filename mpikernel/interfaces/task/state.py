@@ -106,7 +106,7 @@ class Seat(Struct, eq=False):
     held: Counter[bytes] = field(default_factory=Counter)  # tasks it has that have not ended, by function; none of them zero
     lots: dict[int, set[int]] = field(default_factory=dict)  # those of batches, by batch; none of them empty
     heard: float = 0.0  # when it last told of a task, or got one while it had none
-    recalled: bool = False  # it has been asked to give tasks back, and has not told since that any of its tasks has ended
+    recalled: bool = False  # it has been asked for tasks and has not answered; or it had none, and none of its tasks has ended since
 
     def take(self, function: bytes, count: int) -> None:
         """It has so many tasks more, or less."""
