@@ -9,16 +9,16 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future
 from os import PathLike
 from typing import Any, NoReturn, Self
 
 from mpikernel.arrays.growing import FLUSH_INTERVAL, store_rows
 from mpikernel.client.awaiting import arrival
+from mpikernel.client.calls import FutureOfCalls
 from mpikernel.client.metadata import KEYS, Metadata, metadata_of
 from mpikernel.client.port import Port
 from mpikernel.client.progress import show_progress
-from mpikernel.client.state import Call, OpenBatch
+from mpikernel.client.state import Call
 from mpikernel.errors import CompositeError, MpikernelError, RemoteError, TaskAborted
 from mpikernel.wire.envelope import Departure
 from mpikernel.wire.failure import text_of
@@ -31,7 +31,7 @@ def seconds(timeout: float | None) -> float | None:
     return None if timeout is None or timeout < 0 else timeout
 
 
-class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only known at run time
+class AsyncResult(FutureOfCalls):
     """The result of one call on one engine (`single`), or of calls on several, in target order.
 
     A single result raises what the engine raised, as its original type. Several raise a CompositeError if any failed.
@@ -39,7 +39,6 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
 
     def __init__(self, port: Port, name: str, single: bool, assemble: Assemble | None = None) -> None:
         super().__init__()
-        self._calls: list[Call] = []
         self._port = port
         self._name = name  # what was called, for errors
         self._single = single
@@ -51,11 +50,6 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         self._begun = time.time()
         self._telling = False  # all calls have ended, and somebody sees to what follows
         self._told = False  # its callbacks have run
-
-    @property
-    def calls(self) -> Sequence[Call]:
-        """Its calls, in order."""
-        return self._calls
 
     def expecting(self, calls: Sequence[Call]) -> None:
         """These calls are about to be sent; under the loop's lock, so that none can end before it is counted."""
@@ -120,18 +114,6 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
             self.set_exception(self._failure_as_told())
         else:
             self.set_result(None)  # the value itself is rebuilt when it is asked for
-
-    def _bad_calls(self) -> Sequence[Call]:
-        """Those of its calls that failed or were cancelled."""
-        return [call for call in self.calls if call.failed or call.aborted]
-
-    def _has_failed(self) -> bool:
-        return bool(self._bad_calls())
-
-    @property
-    def _number(self) -> int:
-        """The number of its first call; -1 if it has none."""
-        return self._calls[0].id if self._calls else -1
 
     def _failure_as_told(self) -> Exception:
         """The failure; it must be had, or whoever waits would wait for ever."""
@@ -207,10 +189,6 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         if not self.done():
             self._port.cancel(*self.under_way())
 
-    def under_way(self) -> tuple[Sequence[Call], Sequence[OpenBatch]]:
-        """What has not ended of it, to be cancelled."""
-        return [call for call in self.calls if call.done is None], ()
-
     def _await(self, timeout: float | None) -> None:
         if not self.wait(timeout):
             raise TimeoutError(f"{self._name} is not done after {timeout} s: {self.progress} of {len(self)} calls have ended")
@@ -262,21 +240,8 @@ class AsyncResult(Future):  # type: ignore[type-arg]  # what it brings is only k
         """Wait in a coroutine until it is done, however it ended. If the waiting task is cancelled, it is aborted."""
         await arrival(self)
 
-    def __len__(self) -> int:
-        return len(self.calls)
-
     def __bool__(self) -> bool:
         return True
-
-    @property
-    def progress(self) -> int:
-        """How many of its calls have ended."""
-        return sum(call.done is not None for call in self.calls)
-
-    @property
-    def msg_ids(self) -> list[int]:
-        """The numbers of its calls, as the ledger has them."""
-        return [call.id for call in self.calls]
 
     @property
     def elapsed(self) -> float:

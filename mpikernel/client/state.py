@@ -140,7 +140,7 @@ class Part:
 
     def __init__(self, done: DoneBatch, data: Frame, batch: OpenBatch, received: float) -> None:
         self.done = done
-        self.data: Frame | None = data  # pickles, until they are rebuilt
+        self.data: Frame = data  # pickles, until they are rebuilt
         self.ends: Sequence[int] = memoryview(done.ends).cast("I")
         self.batch = batch
         self.received = received
@@ -163,7 +163,7 @@ class Part:
             raise UsageError(f"{self._what} is not kept here any more: it was written to a file")
         if self._values is None:
             self._values = load_many(self.data, self.ends, self._what)
-            self.data = None
+            self.data = b""
         return self._values
 
     def take(self) -> list[Any]:

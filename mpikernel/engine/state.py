@@ -59,6 +59,12 @@ class BatchJob(Job, eq=False):
     pending: deque[int] = field(default_factory=deque)  # tasks that have not begun, in order
     ends: Sequence[int] = ()  # of their pieces in the frame, and where that would have begun: the ends are counted from there
 
+    @property
+    def label(self) -> str:
+        """What the tasks are called in errors."""
+        assert isinstance(self.command, RunBatch)
+        return self.command.label
+
     def piece(self, number: int) -> memoryview:
         """What a task is called with."""
         assert isinstance(self.command, RunBatch)

@@ -6,9 +6,12 @@ that only the far end opens. The type alone says which role it is for (`RECEIVER
 
 from __future__ import annotations
 
-import msgspec
-
 from mpikernel.ledger.records import Position, Record, RecordRange
+from mpikernel.wire.batches import DoneBatch as DoneBatch
+from mpikernel.wire.batches import ReleasedBatch as ReleasedBatch
+from mpikernel.wire.batches import RunBatch as RunBatch
+from mpikernel.wire.batches import SubmitBatch as SubmitBatch
+from mpikernel.wire.message import Message as Message
 from mpikernel.world.roles import Role
 
 #: Raised whenever a struct below changes its meaning; a world of mixed versions is refused at boot.
@@ -16,10 +19,6 @@ PROTOCOL = 5
 
 #: Stands for a client where there is none.
 NOBODY = -1
-
-
-class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """The base of all messages."""
 
 
 # client -> engine (Apply: also task interface -> engine) ---------------------------------------------------------------
@@ -165,63 +164,10 @@ class Submit(Message, frozen=True, array_like=True, tag=20):
     stream: bool
 
 
-class SubmitBatch(Message, frozen=True, array_like=True, tag=22):
-    """Queue `count` tasks, numbered from `first` on. Frames: `carried` of the function, then one with what each is called with.
-
-    That frame holds the pickles of (args, kwargs), one after the other; `ends` tells where each ends in it (native uint32).
-    """
-
-    first: int
-    count: int
-    function: bytes
-    carried: int
-    label: str
-    retries: int
-    targets: tuple[int, ...]
-    submitted: float
-    ends: bytes
-
-
 class CancelTasks(Message, frozen=True, array_like=True, tag=21):
     """Drop those of these tasks that no engine has begun."""
 
     tasks: tuple[int, ...]
-
-
-# task interface -> engine --------------------------------------------------------------------------------------------------
-
-
-class RunBatch(Message, frozen=True, array_like=True, tag=25):
-    """Run consecutive tasks of a batch, from `call` on, one after the other. Frames as in SubmitBatch, of these tasks alone.
-
-    `batch` is the first task of the whole batch, by which the client and the task interface know it; its frame began `base` bytes
-    before the one that comes with this.
-    """
-
-    call: int
-    batch: int
-    client: int
-    function: bytes
-    carried: int
-    label: str
-    base: int
-    ends: bytes
-
-
-# engine -> client: tasks of a batch ------------------------------------------------------------------------------------------
-
-
-class DoneBatch(Message, frozen=True, array_like=True, tag=26):
-    """Consecutive tasks of a batch ended well, and printed nothing. Frames: their results' pickles, one after the other.
-
-    `ends` as in SubmitBatch. `times` are when each began, and then when each ended (native float64, seconds since the epoch).
-    """
-
-    batch: int
-    first: int
-    engine: int
-    ends: bytes
-    times: bytes
 
 
 # engine -> task interface --------------------------------------------------------------------------------------------------
@@ -234,16 +180,6 @@ class Released(Message, frozen=True, array_like=True, tag=30):
     attempt: int
     started: float
     completed: float
-
-
-class ReleasedBatch(Message, frozen=True, array_like=True, tag=27):
-    """Consecutive tasks of a batch ended well; their results went straight to the client. `times` as in DoneBatch."""
-
-    batch: int
-    first: int
-    count: int
-    engine: int
-    times: bytes
 
 
 class Failed(Message, frozen=True, array_like=True, tag=31):

@@ -1,0 +1,50 @@
+"""What a result knows of its calls, whether they have ended or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from mpikernel.client.state import Call, OpenBatch
+
+
+class FutureOfCalls(Future):  # type: ignore[type-arg]  # what it brings is only known at run time
+    """A future, and the calls that it is the future of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls: list[Call] = []
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """Its calls, in order."""
+        return self._calls
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+    @property
+    def progress(self) -> int:
+        """How many of its calls have ended."""
+        return sum(call.done is not None for call in self.calls)
+
+    @property
+    def msg_ids(self) -> list[int]:
+        """The numbers of its calls, as the ledger has them."""
+        return [call.id for call in self.calls]
+
+    def _bad_calls(self) -> Sequence[Call]:
+        """Those of its calls that failed or were cancelled."""
+        return [call for call in self.calls if call.failed or call.aborted]
+
+    def _has_failed(self) -> bool:
+        return bool(self._bad_calls())
+
+    @property
+    def _number(self) -> int:
+        """The number of its first call; -1 if it has none."""
+        return self._calls[0].id if self._calls else -1
+
+    def under_way(self) -> tuple[Sequence[Call], Sequence[OpenBatch]]:
+        """What has not ended of it, to be cancelled."""
+        return [call for call in self.calls if call.done is None], ()
