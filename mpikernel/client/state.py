@@ -215,7 +215,7 @@ class ClientState(Struct, eq=False):
         numbers = range(self.next_call, self.next_call + count)
         self.next_call = numbers.stop
         self.batches[numbers.start] = OpenBatch(numbers, label, now, collector)
-        self.tally.held[numbers.start] = collector
+        self.tally.holds_from(numbers.start, collector)
         return numbers
 
     def take_from_batch(self, number: int) -> Call | None:

@@ -35,12 +35,15 @@ class Tally(Struct, eq=False):
 
     def holds(self, calls: list[Call], collector: Collector) -> None:
         """These calls, whose numbers follow each other, are this result's."""
-        if not calls:
-            return
+        if calls:
+            self.holds_from(calls[0].id, collector)
+
+    def holds_from(self, number: int, collector: Collector) -> None:
+        """Calls from this number on, as many as were submitted with it, are this result's."""
         if len(self.held) >= self.room:
             self.held = {first: result for first, result in self.held.items() if result() is not None}
             self.room = max(ROOM, 2 * len(self.held))
-        self.held[calls[0].id] = ref(collector)
+        self.held[number] = ref(collector)
 
     def submitted_with(self, number: int) -> Collector | None:
         """The result that call `number` can only be of, if somebody still holds it."""
