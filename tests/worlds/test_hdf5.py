@@ -14,7 +14,7 @@ from tests.harness.world import World
 from tests.worlds.asserting import SCRIPTS, assert_checked
 
 
-@pytest.mark.parametrize("n", [1, 2, 6])
+@pytest.mark.parametrize("n", [1, 6])
 def test_files(world: World, n: int) -> None:
     assert_checked(world(n, SCRIPTS / "hdf5_files.py"))
 
@@ -32,7 +32,7 @@ def test_a_kill_leaves_the_results_that_came(world: World, n: int) -> None:
         assert not file["results"].attrs["complete"]
 
 
-@pytest.mark.parametrize("n", [1, 2, 6])
+@pytest.mark.parametrize("n", [1, 6])
 def test_several_savers_of_one_file(world: World, n: int) -> None:
     assert_checked(world(n, SCRIPTS / "hdf5_savers.py"))
 
