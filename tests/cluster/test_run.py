@@ -45,7 +45,7 @@ def test_program_gets_its_arguments_and_its_exit_code_passes(world: World):
 
 
 def test_root_and_more_ranks_than_cores_need_nothing_from_the_user(world: World):
-    told = {name: value for name, value in world.mpi.full_environ().items() if name not in FLAGS[world.mpi.name]}
+    told = {name: value for name, value in world.mpi.full_environ(world.cwd).items() if name not in FLAGS[world.mpi.name]}
     clean = ["env", "-i", *(f"{name}={value}" for name, value in told.items())]
     finished = world.command([*clean, *command(world, "-n", "7", "-c", "from mpikernel import Client; print(Client().ids)")])
     assert "[0, 1, 2, 3]" in finished.stdout

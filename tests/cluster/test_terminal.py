@@ -41,7 +41,7 @@ class Terminal:
         command = [str(mpi.python), "-c", driver(PATIENCE), str(mpi.mpiexec), "-n", "2", str(mpi.python), str(program)]
         self._pid, self._file = pty.fork()
         if self._pid == 0:
-            os.execve(command[0], command, mpi.full_environ())
+            os.execve(command[0], command, mpi.full_environ(program.parent))
         self._shown = ""  # on its screen
 
     def type(self, text: str) -> None:

@@ -49,10 +49,14 @@ class MPIEnvironment:
         path = os.pathsep.join((str(self.folder), os.environ.get("PATH", os.defpath)))
         return {"PATH": path, "OMP_NUM_THREADS": "1", **FLAGS[self.name]}
 
-    def full_environ(self) -> dict[str, str]:
-        """Everything that a world sees: ours, less what an outer MPI or virtual environment left there."""
+    def full_environ(self, folder: Path) -> dict[str, str]:
+        """Everything that a world sees: ours, less what an outer MPI or virtual environment left there.
+
+        What its mpiexec needs to write goes into `folder`: in /tmp, Open MPI's refuses to start where a killed one that had its
+        process id has left something.
+        """
         outer = {name: value for name, value in os.environ.items() if not name.startswith(OUTER)}
-        return outer | self.environ
+        return outer | self.environ | {"PRTE_MCA_prte_tmpdir_base": str(folder)}
 
 
 def find_environment(name: str) -> MPIEnvironment:

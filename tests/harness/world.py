@@ -67,14 +67,15 @@ class World:
 
     def start_command(self, argv: Iterable[str | Path], **options: Unpack[Options]) -> Running:
         """Start any command and return while it runs."""
+        folder = self._make_folder()
         launch = Launch(
             command=tuple(str(word) for word in argv),
             cwd=self._cwd(options),
-            environ={**self.mpi.full_environ(), **options.get("env", {})},
+            environ={**self.mpi.full_environ(folder), **options.get("env", {})},
             stdin=options.get("stdin"),
             limit=options.get("limit", LIMIT),
         )
-        self._runs.append(Running(launch, self._make_folder()))
+        self._runs.append(Running(launch, folder))
         return self._runs[-1]
 
     def close(self) -> None:
