@@ -205,6 +205,17 @@ def _abort(comm: Intracomm, rank: int, terminal: int, error: BaseException) -> N
 
 def _end_by_force_later(code: int) -> None:
     """MPI is done with; nothing that is left in this process may keep the world waiting."""
-    timer = threading.Timer(EXIT_PATIENCE, leave_at_once, (code,))
+    timer = threading.Timer(EXIT_PATIENCE, _exit_without_python, (code,))
     timer.daemon = True
     timer.start()
+
+
+def _exit_without_python(code: int) -> None:
+    """End the process as a C program ends: MPICH takes its leave of mpiexec there, which else loses the world's exit code.
+
+    PyDLL keeps the GIL, so that no thread of Python's runs while libraries are taken down.
+    """
+    import ctypes  # here: hardly ever needed
+
+    signal.alarm(FINALIZE_PATIENCE)
+    ctypes.PyDLL(None).exit(code)
