@@ -130,7 +130,7 @@ class MovingView(View):
         source = file_of(sequence)
         if source is not None:
             return scatter_file(self, names[0], source, dist, flatten, block)
-        if isinstance(sequence, Mapping) or hasattr(sequence, "keys"):
+        if hasattr(sequence, "keys"):
             raise UsageError(
                 f"{type(sequence).__name__} is no sequence of rows: scatter an array, such as frame.to_numpy() or file['name']"
             )

@@ -95,7 +95,7 @@ class Port:
                 self._send(call, state.engines[call.engine], message, frames, routes.get(call.engine))
                 state.notes.write(record_of(state, call), now)
             for call, weight in zip(calls, weights, strict=False):
-                self._count(call, call.engine, weight)
+                self._count(call, weight)
         return calls
 
     def _busy(self) -> Collection[int]:
@@ -112,10 +112,10 @@ class Port:
             departure.pending += 1
         self.loop.out.send(rank, message, frames, route, departure)
 
-    def _count(self, call: Call, receiver: int, weight: int) -> None:
-        """Hold: a call's large frames are under way until it ends."""
+    def _count(self, call: Call, weight: int) -> None:
+        """Hold: what goes with a call is under way until it ends."""
         call.weight = weight
-        self.state.traffic.under_way[receiver] += weight
+        self.state.traffic.under_way[call.receiver] += weight
 
     def _routes(self, targets: Sequence[tuple[int, Sequence[Frame]]]) -> dict[int, Route]:
         """Hold: a tree for engines that get the very same large frames and have nothing else to do; others are sent to directly."""
@@ -134,10 +134,13 @@ class Port:
 
     def apply_message(self, call: Call, function: Pickled, arguments: Frames, stream: bool) -> tuple[Message, Frames]:
         """The message of a direct call, with the function if the engine does not have it. Called under the loop's lock."""
-        known = self.state.knows(call.engine, function.digest, size(function.frames))
-        carried = 0 if known else len(function.frames)
-        frames = arguments if known else [*function.frames, *arguments]
+        carried = self._carried(call.engine, function)
+        frames = [*function.frames[:carried], *arguments]
         return Apply(call.id, self.state.rank, function.digest, carried, call.label, 0, stream), frames
+
+    def _carried(self, receiver: int, function: Pickled) -> int:
+        """Hold: how many frames of a function go with the message that is sent now: all or, where it is known, none."""
+        return 0 if self.state.knows(receiver, function.digest, size(function.frames)) else len(function.frames)
 
     # tasks -------------------------------------------------------------------------------------------------------------
 
@@ -155,8 +158,6 @@ class Port:
         self.check_open()
         weights = [self.state.traffic.weigh(frames) for frames in arguments]
         portions = self.state.traffic.portions(weights)
-        with self.loop.hold:
-            collector.more_to_come = True
         calls: list[Call] = []
         for start, stop in portions:
             if any(weights[start:stop]):
@@ -164,7 +165,6 @@ class Port:
             calls += self._submit(collector, label, function, arguments[start:stop], weights[start:stop], retries, targets, stream)
             if stop < len(arguments):
                 self.nudge()
-        collector.more_to_come = False
         return calls
 
     def _submit(
@@ -185,10 +185,10 @@ class Port:
             state.tally.holds(calls, collector)
             for call, frames, weight in zip(calls, arguments, weights, strict=True):
                 call.collector = collector
-                carried = 0 if state.knows(TASKS, function.digest, size(function.frames)) else len(function.frames)
+                carried = self._carried(TASKS, function)
                 message = Submit(call.id, function.digest, carried, label, retries, targets, now, stream)
-                self._send(call, state.task, message, [*function.frames, *frames] if carried else frames)
-                self._count(call, TASKS, weight)
+                self._send(call, state.task, message, [*function.frames[:carried], *frames])
+                self._count(call, weight)
         return calls
 
     def submit_batch(
@@ -201,7 +201,7 @@ class Port:
         with self.loop.hold:
             numbers = state.new_batch(count, label, now, collector)
             collector.expecting_batch(numbers)
-            carried = 0 if state.knows(TASKS, function.digest, size(function.frames)) else len(function.frames)
+            carried = self._carried(TASKS, function)
             message = SubmitBatch(numbers.start, count, function.digest, carried, label, retries, targets, now, ends)
             self.loop.out.send(state.task, message, [*function.frames[:carried], data])
 
@@ -228,7 +228,7 @@ class Port:
             under_way, calls = self.state.traffic.under_way, list(self.state.open.values())
             receiver = max(under_way, key=lambda each: under_way[each])
         who = "tasks that have not ended" if receiver == TASKS else f"engine {receiver}"
-        oldest = [f"{call.kind} {call.label}" for call in calls if (TASKS if call.is_task else call.engine) == receiver][:1]
+        oldest = [f"{call.kind} {call.label}" for call in calls if call.receiver == receiver][:1]
         return f"{under_way[receiver] >> 20} MiB are on their way to {who}; the oldest call there: {' '.join(oldest) or 'none'}"
 
     def wait(self, condition: Callable[[], Any], timeout: float | None = None, settle: bool = True) -> bool:

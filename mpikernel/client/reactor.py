@@ -21,7 +21,7 @@ def on_done(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> No
         return
     call.done, call.frames, call.received = done, arrival.frames, now
     if call.weight:
-        state.traffic.under_way[TASKS if call.is_task else call.engine] -= call.weight
+        state.traffic.under_way[call.receiver] -= call.weight
     if done.engine >= 0:
         call.engine = done.engine
     state.tally.ended(call)

@@ -44,12 +44,12 @@ class AsyncResult(FutureOfCalls):
         self._single = single
         self._assemble = assemble or list
         self.departure = Departure(0)  # of the buffers that go with its calls
-        self.more_to_come = False  # not all of its calls have been announced
         self._left = 0  # calls that have not ended
         self._value: list[Any] = []  # the assembled value, once it was asked for
         self._begun = time.time()
-        self._telling = False  # all calls have ended, and somebody sees to what follows
+        self._launched = False  # there are no more calls to come
         self._told = False  # its callbacks have run
+        self._seen = False  # somebody knows how it ended
 
     def expecting(self, calls: Sequence[Call]) -> None:
         """These calls are about to be sent; under the loop's lock, so that none can end before it is counted."""
@@ -59,8 +59,8 @@ class AsyncResult(FutureOfCalls):
     def launched(self) -> Self:
         """Everything has been submitted: have it leave."""
         with self._port.loop.hold:
-            over = self._left == 0 and not self._telling
-            self._telling = self._telling or over
+            over = self._left == 0 and not self._launched
+            self._launched = True
         if over:
             self._tell()
         self._port.nudge()
@@ -69,8 +69,7 @@ class AsyncResult(FutureOfCalls):
     def arrived(self, call: Call) -> None:
         """A call has ended; under the loop's lock."""
         self._left -= 1
-        if self._left == 0 and not self.more_to_come:
-            self._telling = True
+        if self._left == 0 and self._launched:
             self._port.loop.afterwards(self._tell)
 
     def done(self) -> bool:
@@ -111,6 +110,8 @@ class AsyncResult(FutureOfCalls):
         self.set_running_or_notify_cancel()
         if self._has_failed():
             self._port.state.remember_failure(self._number, self._name, [call for call in bad if call.failed])
+            if self._seen:  # before all of it had ended
+                self._asked()
             self.set_exception(self._failure_as_told())
         else:
             self.set_result(None)  # the value itself is rebuilt when it is asked for
@@ -123,7 +124,8 @@ class AsyncResult(FutureOfCalls):
             return RemoteError(type(error).__name__, f"{text_of(error)}, while the failure of {self._name} was rebuilt")
 
     def _asked(self) -> None:
-        """Somebody has seen how it ended."""
+        """Somebody has seen how it ended, or will end: one of its failures."""
+        self._seen = True
         self._port.state.unseen.pop(self._number, None)
 
     def _failure(self) -> Exception:

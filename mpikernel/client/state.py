@@ -30,7 +30,6 @@ class Collector(Protocol):
     """Who waits for calls: an AsyncResult."""
 
     departure: Departure  # of the buffers that go with its calls
-    more_to_come: bool  # not all of its calls have been announced
 
     def expecting(self, calls: Sequence[Call]) -> None:
         """These calls are about to be sent; told under the loop's lock."""
@@ -101,6 +100,11 @@ class Call:
         self.error: Exception | None = None
         self.open_with: Callable[..., Any] = load  # what makes a value of the frames
         self.value_: Any = _NOT_LOADED
+
+    @property
+    def receiver(self) -> int:
+        """Who was sent it: an engine, or TASKS."""
+        return TASKS if self.is_task else self.engine
 
     @property
     def failed(self) -> bool:

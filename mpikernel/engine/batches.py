@@ -6,7 +6,6 @@ whether something else has to be done first. As in the runner, nothing here hold
 
 from __future__ import annotations
 
-import os
 import time
 from array import array
 from collections.abc import Iterator
@@ -15,11 +14,9 @@ from typing import TYPE_CHECKING
 
 from mpikernel.engine.output import Output
 from mpikernel.engine.state import BatchJob, EngineState, Result
-from mpikernel.engine.staying import end_child
-from mpikernel.wire.functions import establish
 from mpikernel.wire.loop import Loop, Outbox
 from mpikernel.wire.messages import DoneBatch, ReleasedBatch, RunBatch
-from mpikernel.wire.payload import Frames, dump, load
+from mpikernel.wire.payload import Frames, dump
 
 if TYPE_CHECKING:
     from mpikernel.engine.runner import Runner
@@ -39,19 +36,20 @@ class BatchRunner:
         self._state = state
         self._loop = loop
         self._output = output
-        self._process = os.getpid()
         self._size = 0  # bytes in results since they were last sent
 
     def run(self, job: BatchJob) -> None:
         """Run tasks of a batch until none is left, or something else has to be done first; the rest is then put back."""
         going = True
-        while going:
-            try:
-                number = job.pending.popleft()
-            except IndexError:
-                break
-            going = self._run_one(job, number) and self._may_go_on()
-        self._put_back(job)
+        try:
+            while going:
+                try:
+                    number = job.pending.popleft()
+                except IndexError:
+                    break
+                going = self._run_one(job, number) and self._may_go_on()
+        finally:
+            self._put_back(job)
 
     def _may_go_on(self) -> bool:
         """Whether nothing has to be done before the next task of a batch.
@@ -81,7 +79,7 @@ class BatchRunner:
         """Run one task. False if the engine cannot go on at once."""
         output = self._output
         started = time.time()
-        frames, error = self._perform(job, number)
+        frames, error = self._runner.guarded(lambda: self._call(job, number), lambda: job.single(number))
         completed = time.time()
         if error or len(frames) > 1 or len(frames[0]) > SMALL or not output.always or output.printed():
             return self._report_alone(job, number, started, frames, error)
@@ -91,27 +89,9 @@ class BatchRunner:
             self._send()
         return True
 
-    def _perform(self, job: BatchJob, number: int) -> tuple[Frames, str]:
-        runner, hold = self._runner, self._loop.hold
-        runner.enter()
-        busy = hold.mine.busy  # assigned below, not by a function: signals come in where functions begin
-        try:
-            runner.in_user_code, hold.mine.busy = True, False
-            hold.let_in()
-            label = job.label
-            call, captured = runner.function_of(job, label)
-            if captured:
-                establish(runner.namespace.space, captured)
-            args, kwargs = load((job.piece(number),), runner.namespace.space, f"the arguments of {label}")
-            frames = dump(call(*args, **kwargs), f"the result of {label}")
-            runner.in_user_code, hold.mine.busy = False, busy
-            end_child(self._process, None)
-            return frames, ""
-        except BaseException as error:
-            runner.in_user_code, hold.mine.busy = False, busy
-            return runner.failed(job.single(number), error)
-        finally:
-            runner.leave()
+    def _call(self, job: BatchJob, number: int) -> Frames:
+        value = self._runner.call(job, job.label, (job.piece(number),))
+        return dump(value, f"the result of {job.label}")
 
     def _send(self) -> None:
         with self._loop.hold:
@@ -124,10 +104,8 @@ class BatchRunner:
         with self._loop.hold:
             send_results(self._state, self._loop.out)
         self._size = 0
-        reported = runner.conclude(job.single(number), started, frames, error)
+        reported = runner.conclude(job.single(number), started, frames, error, batch=job)
         if reported and self._output.always and not runner.lent:
-            with self._loop.hold:
-                self._state.running = job
             self._output.begin()
             self._loop.turn()
             return True

@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mpikernel.arrays.gathering import describe as describe_part
@@ -74,32 +74,27 @@ class Runner:
             return True
         return self._run(job)
 
-    def enter(self) -> None:
-        """A call begins in this thread."""
-        self._thread = threading.get_ident()
-
-    def leave(self) -> None:
-        """It has ended."""
-        self._thread = None
-
     def _run(self, job: Job) -> bool:
         started, promised = time.time(), job.promise
-        self.enter()
-        frames, error = self._perform(job)
-        self.leave()
+        frames, error = self.guarded(lambda: self._dump(job, self._obey(job)), lambda: job)
         if not self.conclude(job, started, frames, error, promised):
             return False
         self._loop.turn()  # not `nudge`, which in a world of one rank would run the next call inside of this one
         return True
 
-    def conclude(self, job: Job, started: float, frames: Frames, error: str, promised: Promise | None = None) -> bool:
-        """A call has ended: send what came of it. False if the world is ending and it counts as unfinished."""
+    def conclude(
+        self, job: Job, started: float, frames: Frames, error: str, promised: Promise | None = None, batch: BatchJob | None = None
+    ) -> bool:
+        """A call has ended: send what came of it. False if the world is ending and it counts as unfinished.
+
+        A call of a `batch` leaves that running: until it has been put back, no other thread may begin anything.
+        """
         stdout, stderr = self._output.end()
         status = "error" if error else "ok"
         done = Done(job.command.call, self.state.id, status, started, time.time(), stdout, stderr, error)
         with self._loop.hold:
             self.stream(self._loop.out, ended=True)
-            self.state.running = None
+            self.state.running = batch
             self.lent = len(frames) > 1  # the first is a pickle, the others are the user's arrays
             if error and self._was_cut_short():
                 return False
@@ -121,32 +116,34 @@ class Runner:
             raise KeyboardInterrupt(*signalled.args)
         return signalled is not None or self._loop.stop is not None
 
-    def _perform(self, job: Job) -> tuple[Frames, str]:
-        """Frames of the result and no error, or frames that describe the error and the error in one line."""
+    def guarded(self, work: Callable[[], Frames], job: Callable[[], Job]) -> tuple[Frames, str]:
+        """Do work that is the user's, in this thread. `job` gives what it belongs to, for its error.
+
+        Returns:
+            frames of the result and no error, or frames that describe the error and the error in one line.
+        """
         hold = self._loop.hold
         busy = hold.mine.busy  # assigned below, not by a function: signals come in where functions begin
+        self._thread = threading.get_ident()
         try:
             self.in_user_code, hold.mine.busy = True, False
             hold.let_in()
-            value = self._obey(job)
-            frames = self._dump(job, value)
+            frames = work()
             self.in_user_code, hold.mine.busy = False, busy
             end_child(self._process, None)
             return frames, ""
         except BaseException as error:
             self.in_user_code, hold.mine.busy = False, busy
-            return self.failed(job, error)
-
-    def failed(self, job: Job, error: BaseException) -> tuple[Frames, str]:
-        """As `_perform`, for what user code has raised."""
-        end_child(self._process, error)
-        return describe(error, self._place(job)), one_line(error)
+            end_child(self._process, error)
+            return describe(error, self._place(job())), one_line(error)
+        finally:
+            self._thread = None
 
     def _obey(self, job: Job) -> Any:
         command, space = job.command, self.namespace
         match command:
             case Apply():
-                return self._call(job, command)
+                return self.call(job, command.label, job.frames)
             case Execute():
                 return space.execute(command.code, command.filename)
             case Push():
@@ -164,21 +161,17 @@ class Runner:
                 return space.clear()
         raise OurProtocolError(f"an engine cannot run {type(command).__name__}")
 
-    def _call(self, job: Job, command: Apply) -> Any:
-        space = self.namespace.space
-        call, captured = self.function_of(job, command.label)
-        if captured:
-            establish(space, captured)
-        args, kwargs = load(job.frames, space, f"the arguments of {command.label}")
-        return call(*args, **kwargs)
-
-    def function_of(self, job: Job, label: str) -> tuple[Any, dict[str, Any]]:
-        """What a job calls, and what that captured; rebuilt when it is first called."""
-        function = job.function
+    def call(self, job: Job, label: str, arguments: Sequence[Frame]) -> Any:
+        """Call a job's function, which is rebuilt when it is first called, with what it captured established anew."""
+        function, space = job.function, self.namespace.space
         assert function is not None
         if function.loaded is None:
-            function.loaded = load_function(function.frames, self.namespace.space, label)
-        return function.loaded
+            function.loaded = load_function(function.frames, space, label)
+        call, captured = function.loaded
+        if captured:
+            establish(space, captured)
+        args, kwargs = load(arguments, space, f"the arguments of {label}")
+        return call(*args, **kwargs)
 
     def _push(self, names: Sequence[str], frames: Sequence[Frame]) -> None:
         self.namespace.push(names, load(frames, self.namespace.space, f"what was pushed as {', '.join(names)}"))

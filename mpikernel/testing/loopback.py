@@ -6,6 +6,7 @@ on engines stands a function that is given.
     world = LoopbackWorld(engines=2)
     result = AsyncResult(world.port, "f", single=True)
     world.port.submit(result, "f", ...)
+    result.launched()
     world.run()
     assert result.result() == ...
 """

@@ -128,7 +128,7 @@ class Landing:
     """The large frames of one message on their way in, and on to its children. Called again and again until it is whole."""
 
     def __init__(self, ground: Ground, sender: int, opened: Opened, rooms: Rooms | None, hungry: Callable[[], bool]) -> None:
-        self._comm = ground.comm
+        self._ground = ground
         self._sender = sender
         self._opened = opened
         self._rooms = rooms
@@ -141,8 +141,6 @@ class Landing:
         self._posted: deque[tuple[MPI.Request, memoryview]] = deque()
         self._passed_on: list[MPI.Request] = []
         self._window = WINDOW
-        self._waste = ground.waste if not self._children else None  # what is passed on stays as it came until it has left
-        self._progress = ground.progress
 
     def __call__(self) -> Arrival | None:
         if self._arrival is None:
@@ -160,7 +158,7 @@ class Landing:
         """Ask for more pieces, as far as the window goes."""
         while self._to_come and len(self._posted) < self._window and not (self._passed_on and self._window == 1):
             piece = self._to_come.popleft()
-            self._posted.append((self._comm.Irecv([piece, MPI.BYTE], self._source, self._tag), piece))
+            self._posted.append((self._ground.comm.Irecv([piece, MPI.BYTE], self._source, self._tag), piece))
 
     def _begin(self) -> None:
         """Find room. What there is no memory for has to come all the same; it lands, piece by piece, where nobody looks."""
@@ -171,7 +169,8 @@ class Landing:
                 continue
             if isinstance(place, Missing):
                 self._window = 1
-                waste = self._waste if self._waste is not None else memoryview(bytearray(min(size, frame)))
+                # what is passed on has to stay as it came until it has left: others must not land in it
+                waste = memoryview(bytearray(min(size, frame))) if self._children else self._ground.waste
                 self._to_come += [waste[: min(size, frame - start)] for start in range(0, frame, size)]
             else:
                 self._to_come += pieces(place, size)
@@ -184,8 +183,8 @@ class Landing:
         MPI.Request.Testsome([request for request, _ in self._posted])
         while self._posted and not self._posted[0][0]:
             piece = self._posted.popleft()[1]
-            self._progress.pieces += 1
-            self._passed_on += [self._comm.Isend([piece, MPI.BYTE], child, self._tag) for child in self._children]
+            self._ground.progress.pieces += 1
+            self._passed_on += [self._ground.comm.Isend([piece, MPI.BYTE], child, self._tag) for child in self._children]
 
 
 def unfinished(requests: list[MPI.Request]) -> list[MPI.Request]:

@@ -6,7 +6,10 @@ engine straight to the client.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mpikernel.interfaces.task.state import Entry, Seat, Stretch, Task, TaskState
+from mpikernel.wire.envelope import Frame
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import NOBODY, Apply, RunBatch, Withdraw
 from mpikernel.wire.payload import size
@@ -49,10 +52,14 @@ def _give_some(state: TaskState, out: Outbox, targets: tuple[int, ...], engine: 
         _give_stretch(state, out, entry, engine)
 
 
+def _carried(seat: Seat, digest: bytes, function: Sequence[Frame]) -> int:
+    """How many frames of a function go with the message that is sent now: all or, where the engine has it, none."""
+    return 0 if seat.sent.knows(digest, size(function)) else len(function)
+
+
 def _give(state: TaskState, out: Outbox, task: Task, engine: int) -> None:
     seat, submit = state.seats[engine], task.submit
-    known = seat.sent.knows(submit.function, size(task.function))
-    carried = 0 if known else len(task.function)
+    carried = _carried(seat, submit.function, task.function)
     frames = [*task.function[:carried], *task.arguments]
     task.engine = engine
     state.assigned[submit.task] = task
@@ -61,8 +68,7 @@ def _give(state: TaskState, out: Outbox, task: Task, engine: int) -> None:
 
 def _give_stretch(state: TaskState, out: Outbox, stretch: Stretch, engine: int) -> None:
     seat, submit, whole, numbers = state.seats[engine], stretch.submit, stretch.whole, stretch.numbers
-    known = seat.sent.knows(submit.function, size(whole.function))
-    carried = 0 if known else len(whole.function)
+    carried = _carried(seat, submit.function, whole.function)
     begin, end = whole.extent(numbers)
     seat.lots.setdefault(submit.first, set()).update(numbers)
     message = RunBatch(

@@ -127,6 +127,22 @@ def test_metadata_tell_where_and_when() -> None:
 # failures ---------------------------------------------------------------------------------------------------------------
 
 
+def test_a_failure_that_was_seen_before_all_of_it_had_ended_is_no_news_at_the_end() -> None:
+    world = LoopbackWorld(engines=1)
+    result = AsyncMapResult(world.port, "f", ordered=False, assemble=list)
+    world.port.submit(result, "f", world.port.functions.get(inverse, "f"), [dump(((n,), {})) for n in (0, 1)], 0, (), False)
+    result.launched()
+    world.settle()
+    world.begin(0)
+    world.finish(0)
+    world.settle()
+    with pytest.raises(ZeroDivisionError):
+        next(iter(result))
+    assert not result.done()
+    world.run()
+    assert world.client.left_over() == []
+
+
 def test_one_failure_is_raised_as_what_it_was() -> None:
     world = LoopbackWorld()
     result = direct(world, inverse, 0, targets=(1,), single=True)

@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from concurrent.futures import CancelledError
 from typing import Any
 
+from called import nap, refuse_odd, square
 from checks import raises, run_checks
 
 from mpikernel import AsyncResult, Client, Pool
@@ -18,21 +19,6 @@ client = Client()
 view = client.load_balanced_view()
 COUNT = len(client)
 APART = client[0].apply_sync(os.getpid) != os.getpid()  # whether engines are processes of their own
-
-
-def square(x: int) -> int:
-    return x * x
-
-
-def nap(seconds: float) -> float:
-    time.sleep(seconds)
-    return seconds
-
-
-def refuse_odd(x: int) -> int:
-    if x % 2:
-        raise ValueError(f"{x} is odd")
-    return x
 
 
 async def value_of(result: Any) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, BrokenExecutor, CancelledError, Executor, as_completed, wait
 from typing import Any
 
+from called import nap, refuse_odd, square
 from checks import raises, run_checks, wait_until
 
 from mpikernel import Client
@@ -18,21 +19,6 @@ from mpikernel.errors import UsageError, remote_text
 client = Client()
 COUNT = len(client)
 APART = client[0].apply_sync(os.getpid) != os.getpid()  # whether engines are processes of their own
-
-
-def square(x: int) -> int:
-    return x * x
-
-
-def nap(seconds: float) -> float:
-    time.sleep(seconds)
-    return seconds
-
-
-def refuse_odd(x: int) -> int:
-    if x % 2:
-        raise ValueError(f"{x} is odd")
-    return x
 
 
 def occupied(seconds: float = 0.4) -> list[Any]:

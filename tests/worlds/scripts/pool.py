@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, CancelledError
 from typing import Any
 
+from called import nap, refuse_odd, square
 from checks import raises, run_checks
 
 from mpikernel import Client, Pool
@@ -19,21 +20,6 @@ from mpikernel.errors import MpikernelError, PoolTimeoutError, UsageError
 client = Client()
 COUNT = len(client)
 APART = client[0].apply_sync(os.getpid) != os.getpid()  # whether engines are processes of their own
-
-
-def square(x: int) -> int:
-    return x * x
-
-
-def nap(seconds: float) -> float:
-    time.sleep(seconds)
-    return seconds
-
-
-def refuse_odd(x: int) -> int:
-    if x % 2:
-        raise ValueError(f"{x} is odd")
-    return x
 
 
 def add(x: int, y: int, z: int = 0) -> int:
