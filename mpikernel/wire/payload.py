@@ -63,10 +63,12 @@ def _pickle(obj: Any) -> tuple[list[Frame], list[memoryview]]:
     except IndexError:
         desk = Desk(_plain_pickler)
         desk.pickler.dispatch_table = table
-    desk.pickler.dump(obj)
-    written, buffers = desk.written[:], [buffer.raw() for buffer in desk.buffers] if desk.buffers else []
-    if len(written) == 1 and len(written[0]) <= SHORT:
+    try:
+        desk.pickler.dump(obj)
+        written, buffers = desk.written[:], [buffer.raw() for buffer in desk.buffers] if desk.buffers else []
+    finally:
         desk.clear()
+    if len(written) == 1 and len(written[0]) <= SHORT:
         _desks.append(desk)
     return written, buffers
 
@@ -84,10 +86,16 @@ def _dump_by_value(obj: Any, what: str) -> Frames:
         return [*stream_frames(desk.written, HOME_MARKS), *(buffer.raw() for buffer in desk.buffers)]
     except Exception as error:
         raise explain(error, f"{what} cannot be pickled ({_short(obj)})") from error
+    finally:
+        desk.clear()
 
 
 class Desk:
-    """A pickler, and what it has written: it is the pickler's file."""
+    """A pickler, and what it has written: it is the pickler's file.
+
+    They hold each other, so it must be cleared: objects would stay until the garbage collector comes, and where it finds a
+    memoryview together with a PickleBuffer of it, Python crashes.
+    """
 
     __slots__ = ("buffers", "pickler", "write", "written")
 

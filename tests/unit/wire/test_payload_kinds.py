@@ -5,8 +5,10 @@ from __future__ import annotations
 import array
 import copyreg
 import ctypes
+import gc
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -264,3 +266,17 @@ def test_tables_of_other_libraries_leave_the_pickle() -> None:
         frames = dump({"table": [sent]})
         assert max(map(len, frames[1:])) >= 8 * COUNT
         assert travelled(frames)["table"][0].equals(sent)
+
+
+@pytest.mark.parametrize("along", [{}, dict.fromkeys(map(str, range(5000))), lambda: None], ids=["small", "large", "function"])
+def test_a_dump_holds_nothing_once_its_frames_are_gone(along: object) -> None:
+    """Python crashes where its garbage collector finds a memoryview together with a PickleBuffer of it."""
+    block = memoryview(bytearray(100_000))
+    there = weakref.ref(block)
+    frames = dump([block, along])
+    gc.disable()
+    try:
+        del frames, block
+        assert there() is None
+    finally:
+        gc.enable()
