@@ -16,6 +16,14 @@
      |   |- OurProtocolError            this rank was about to break the protocol: a defect in mpikernel
      |   `- PeerProtocolError           another rank broke it; names the rank
      |- TaskAborted (CancelledError)    the call was cancelled before it began, or the world ended before it could
+     |- TaskTimeoutError (TimeoutError) a run of a task took longer than its timeout
+     |- QueueTimeoutError (TimeoutError)
+     |                                  a task did not begin within its queue_timeout
+     |- TaskReject (RuntimeError)       raised by a task: this engine is not one for it, another may be
+     |- UnmetDependency (RuntimeError)  no engine takes a task; says why, for each
+     |- ImpossibleDependency (RuntimeError)
+     |                                  what a task is to run after, or where, has not come about and cannot any more
+     |- EngineStuckError (RuntimeError) an engine sits in a call that nothing can end
      |- PoolTimeoutError (multiprocessing.TimeoutError, TimeoutError)
      |                                  a result of a Pool is not there in time
      |- RemoteError (RuntimeError)      stands for an exception that could not be rebuilt here
@@ -94,6 +102,30 @@ class ArrayFileError(MpikernelError, OSError):
 
 class ClosedError(MpikernelError, RuntimeError):
     """The client, or the world under it, is closed."""
+
+
+class TaskTimeoutError(MpikernelError, TimeoutError):
+    """A run of a task took longer than its `timeout`, and was interrupted."""
+
+
+class QueueTimeoutError(MpikernelError, TimeoutError):
+    """A task did not begin within its `queue_timeout`, and was dropped."""
+
+
+class TaskReject(MpikernelError, RuntimeError):
+    """Raised by a task: this engine is not one for it. It is run on another, or here again later."""
+
+
+class UnmetDependency(MpikernelError, RuntimeError):
+    """No engine takes a task; the text has each engine's reason."""
+
+
+class ImpossibleDependency(MpikernelError, RuntimeError):
+    """Another task, after which or where a task is to run, ended in a way that rules it out."""
+
+
+class EngineStuckError(MpikernelError, RuntimeError):
+    """An engine sits in a call that nothing can end, as in a collective operation that others never come to."""
 
 
 class ProtocolError(MpikernelError, RuntimeError):

@@ -16,6 +16,7 @@ from mpikernel.client.streaming import Window, stream
 from mpikernel.client.view import Targets, View, label_of
 from mpikernel.errors import UsageError
 from mpikernel.wire.payload import Frames, dump
+from mpikernel.wire.terms import Terms
 
 if TYPE_CHECKING:
     from mpikernel.client.client import Client
@@ -64,10 +65,13 @@ class LoadBalancedView(View):
         return self._submit(result, function, label, [dump((args, kwargs), f"the arguments of {label}")])
 
     def _submit(self, result: R, function: Callable[..., Any], label: str, arguments: list[Frames]) -> R:
-        self._port.submit(
-            result, label, self._port.functions.get(function, label), arguments, self._retries, self._restriction, self.stream
-        )
+        self._port.submit(result, label, self._port.functions.get(function, label), arguments, self._terms, self.stream)
         return result.launched()
+
+    @property
+    def _terms(self) -> Terms:
+        """Those of the calls that are made now."""
+        return Terms(self._restriction, self._retries)
 
     @property
     def _restriction(self) -> tuple[int, ...]:
@@ -102,7 +106,7 @@ class LoadBalancedView(View):
         rows = _rows(sequences, chunksize)
         port.check_open()
         whole = function if chunksize == 1 else partial(apply_to_items, function)
-        submission = Submission(port, port.functions.get(whole, label), label, self._retries, self._restriction, self.stream)
+        submission = Submission(port, port.functions.get(whole, label), label, self._terms, self.stream)
         result = TaskMapResult(port, label, ordered, chunksize > 1, _length(sequences, chunksize))
         return Feed(port, result, submission, rows, window, by_itself), result
 

@@ -16,6 +16,7 @@ from mpikernel.client.pickled import Pickled
 from mpikernel.client.port import Port
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.payload import Frames, dump
+from mpikernel.wire.terms import Terms
 
 #: Tasks under way at once: for each engine as many as the task interface gives one, and no less than for a few engines.
 FOR_EACH = 1024
@@ -31,12 +32,11 @@ SLICE = 0.02
 class Submission:
     """How the tasks of a map are submitted: everything that they have in common."""
 
-    def __init__(self, port: Port, function: Pickled, label: str, retries: int, targets: tuple[int, ...], stream: bool) -> None:
+    def __init__(self, port: Port, function: Pickled, label: str, terms: Terms, stream: bool) -> None:
         self._port = port
         self._function = function
         self._label = label
-        self._retries = retries
-        self._targets = targets
+        self._terms = terms
         self._stream = stream
 
     def send(self, result: TaskMapResult, rows: list[Frames]) -> None:
@@ -47,7 +47,7 @@ class Submission:
             if self._stream or len(frames) > 1 or len(frames[0]) > SMALL:
                 self._send_batch(result, batch)
                 batch, weight = [], 0
-                self._port.submit(result, self._label, self._function, [frames], self._retries, self._targets, self._stream)
+                self._port.submit(result, self._label, self._function, [frames], self._terms, self._stream)
                 continue
             batch.append(frames[0])
             weight += len(frames[0])
@@ -58,7 +58,7 @@ class Submission:
 
     def _send_batch(self, result: TaskMapResult, batch: list[Frame]) -> None:
         if batch:
-            self._port.submit_batch(result, self._label, self._function, batch, self._retries, self._targets)
+            self._port.submit_batch(result, self._label, self._function, batch, self._terms)
 
     def payload(self, row: tuple[Any, ...]) -> Frames:
         """What one task is called with."""

@@ -23,6 +23,7 @@ from mpikernel.wire.envelope import Frame, Route
 from mpikernel.wire.loop import Loop
 from mpikernel.wire.messages import Apply, CancelCalls, CancelTasks, Message, Submit, SubmitBatch
 from mpikernel.wire.payload import Frames, size
+from mpikernel.wire.terms import Terms
 from mpikernel.wire.tree import tree
 
 #: How long `cancel` waits to learn what became of its request (seconds).
@@ -136,7 +137,7 @@ class Port:
         """The message of a direct call, with the function if the engine does not have it. Called under the loop's lock."""
         carried = self._carried(call.engine, function)
         frames = [*function.frames[:carried], *arguments]
-        return Apply(call.id, self.state.rank, function.digest, carried, call.label, 0, stream), frames
+        return Apply(call.id, self.state.rank, function.digest, carried, call.label, 0, stream, 0.0), frames
 
     def _carried(self, receiver: int, function: Pickled) -> int:
         """Hold: how many frames of a function go with the message that is sent now: all or, where it is known, none."""
@@ -150,8 +151,7 @@ class Port:
         label: str,
         function: Pickled,
         arguments: Sequence[Frames],
-        retries: int,
-        targets: tuple[int, ...],
+        terms: Terms,
         stream: bool,
     ) -> list[Call]:
         """Queue one task for each of `arguments`; waits until there is room for them on the way."""
@@ -162,7 +162,7 @@ class Port:
         for start, stop in portions:
             if any(weights[start:stop]):
                 self._wait_for_room({TASKS: sum(weights[start:stop])})
-            calls += self._submit(collector, label, function, arguments[start:stop], weights[start:stop], retries, targets, stream)
+            calls += self._submit(collector, label, function, arguments[start:stop], weights[start:stop], terms, stream)
             if stop < len(arguments):
                 self.nudge()
         return calls
@@ -174,8 +174,7 @@ class Port:
         function: Pickled,
         arguments: Sequence[Frames],
         weights: Sequence[int],
-        retries: int,
-        targets: tuple[int, ...],
+        terms: Terms,
         stream: bool,
     ) -> list[Call]:
         state, now = self.state, self.loop.clock()
@@ -186,14 +185,12 @@ class Port:
             for call, frames, weight in zip(calls, arguments, weights, strict=True):
                 call.collector = collector
                 carried = self._carried(TASKS, function)
-                message = Submit(call.id, function.digest, carried, label, retries, targets, now, stream)
+                message = Submit(call.id, function.digest, carried, label, now, stream, terms, state.settled)
                 self._send(call, state.task, message, [*function.frames[:carried], *frames])
                 self._count(call, weight)
         return calls
 
-    def submit_batch(
-        self, collector: MapCollector, label: str, function: Pickled, pickles: Sequence[Frame], retries: int, targets: tuple[int, ...]
-    ) -> None:
+    def submit_batch(self, collector: MapCollector, label: str, function: Pickled, pickles: Sequence[Frame], terms: Terms) -> None:
         """Queue one task for each pickle of (args, kwargs); small ones, which all go in one frame."""
         self.check_open()
         state, now, count = self.state, self.loop.clock(), len(pickles)
@@ -202,7 +199,7 @@ class Port:
             numbers = state.new_batch(count, label, now, collector)
             collector.expecting_batch(numbers)
             carried = self._carried(TASKS, function)
-            message = SubmitBatch(numbers.start, count, function.digest, carried, label, retries, targets, now, ends)
+            message = SubmitBatch(numbers.start, count, function.digest, carried, label, now, ends, terms, state.settled)
             self.loop.out.send(state.task, message, [*function.frames[:carried], data])
 
     # waiting and cancelling --------------------------------------------------------------------------------------------
@@ -279,7 +276,7 @@ class Port:
     def _ask_to_cancel(self, calls: Sequence[Call], numbers: Sequence[int]) -> None:
         tasks = (*(call.id for call in calls if call.is_task), *numbers)
         if tasks:
-            self.loop.out.send(self.state.task, CancelTasks(tasks))
+            self.loop.out.send(self.state.task, CancelTasks(tasks, interrupt=False))
         for engine in sorted({call.engine for call in calls if not call.is_task}):
             there = tuple(call.id for call in calls if call.engine == engine and not call.is_task)
-            self.loop.out.send(self.state.engines[engine], CancelCalls(there))
+            self.loop.out.send(self.state.engines[engine], CancelCalls(there, interrupt=False))

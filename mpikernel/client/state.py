@@ -253,6 +253,11 @@ class ClientState(Struct, eq=False):
         """Whether everything has ended that was asked for."""
         return not (self.open or self.batches or self.feeding)
 
+    @property
+    def settled(self) -> int:
+        """All calls before this one have ended: they are in order."""
+        return min(next(iter(self.open), self.next_call), next(iter(self.batches), self.next_call))
+
     def knows(self, receiver: int, digest: bytes, weight: int) -> bool:
         """Whether an engine, or the task interface (TASKS), has a function; if not, it is about to be sent.
 

@@ -226,7 +226,7 @@ def report(out: Outbox, job: Job, done: Done, frames: Frames) -> None:
         out.send(job.client, done, frames)
         out.send(job.sender, Released(done.call, job.command.attempt, done.started, done.completed))
     else:
-        out.send(job.sender, Failed(job.command.attempt, done), frames)
+        out.send(job.sender, Failed(job.command.attempt, done, rejected=False), frames)
 
 
 def name_of(job: Job) -> str:

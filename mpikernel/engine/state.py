@@ -76,7 +76,7 @@ class BatchJob(Job, eq=False):
         """One of its tasks, by itself."""
         command = self.command
         assert isinstance(command, RunBatch)
-        apply = Apply(number, command.client, command.function, 0, command.label, 1, False)
+        apply = Apply(number, command.client, command.function, 0, command.label, 1, False, command.timeout)
         return Job(apply, self.sender, [self.piece(number)], self.function)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from mpikernel.wire.message import Message
+from mpikernel.wire.terms import Terms
 
 
 class SubmitBatch(Message, frozen=True, array_like=True, tag=22):
     """Queue `count` tasks, numbered from `first` on. Frames: `carried` of the function, then one with what each is called with.
 
     That frame holds the pickles of (args, kwargs), one after the other; `ends` tells where each ends in it (native uint32).
+    `settled` as in Submit.
     """
 
     first: int
@@ -16,10 +18,10 @@ class SubmitBatch(Message, frozen=True, array_like=True, tag=22):
     function: bytes
     carried: int
     label: str
-    retries: int
-    targets: tuple[int, ...]
     submitted: float
     ends: bytes
+    terms: Terms
+    settled: int
 
 
 class RunBatch(Message, frozen=True, array_like=True, tag=25):
@@ -37,6 +39,7 @@ class RunBatch(Message, frozen=True, array_like=True, tag=25):
     label: str
     base: int
     ends: bytes
+    timeout: float
 
 
 class DoneBatch(Message, frozen=True, array_like=True, tag=26):

@@ -12,10 +12,11 @@ from mpikernel.wire.batches import ReleasedBatch as ReleasedBatch
 from mpikernel.wire.batches import RunBatch as RunBatch
 from mpikernel.wire.batches import SubmitBatch as SubmitBatch
 from mpikernel.wire.message import Message as Message
+from mpikernel.wire.terms import Terms
 from mpikernel.world.roles import Role
 
 #: Raised whenever a struct below changes its meaning; a world of mixed versions is refused at boot.
-PROTOCOL = 5
+PROTOCOL = 6
 
 #: Stands for a client where there is none.
 NOBODY = -1
@@ -28,6 +29,7 @@ class Apply(Message, frozen=True, array_like=True, tag=1):
     """Call a function. Frames: `carried` of the function (0 where the engine has it), then those of (args, kwargs).
 
     `client` is the rank that gets the result. `attempt` is 0 for a direct call; a task's sender gets `Released` or `Failed`.
+    A run that takes longer than `timeout` (seconds) is interrupted, unless that is 0.
     """
 
     call: int
@@ -37,6 +39,7 @@ class Apply(Message, frozen=True, array_like=True, tag=1):
     label: str
     attempt: int
     stream: bool
+    timeout: float
 
 
 class Execute(Message, frozen=True, array_like=True, tag=2):
@@ -76,9 +79,10 @@ class Clear(Message, frozen=True, array_like=True, tag=6):
 
 
 class CancelCalls(Message, frozen=True, array_like=True, tag=7):
-    """Drop those of these calls that have not begun."""
+    """Drop those of these calls that have not begun, and `interrupt` the one that runs."""
 
     calls: tuple[int, ...]
+    interrupt: bool
 
 
 class Gather(Message, frozen=True, array_like=True, tag=8):
@@ -152,22 +156,23 @@ class Lost(Message, frozen=True, array_like=True, tag=14):
 
 
 class Submit(Message, frozen=True, array_like=True, tag=20):
-    """Queue a task. Frames as in Apply. `targets` restricts the engines; empty means any."""
+    """Queue a task. Frames as in Apply. Of all tasks before `settled` the client has seen how they ended."""
 
     task: int
     function: bytes
     carried: int
     label: str
-    retries: int
-    targets: tuple[int, ...]
     submitted: float
     stream: bool
+    terms: Terms
+    settled: int
 
 
 class CancelTasks(Message, frozen=True, array_like=True, tag=21):
-    """Drop those of these tasks that no engine has begun."""
+    """Drop those of these tasks that no engine has begun, and `interrupt` those that run."""
 
     tasks: tuple[int, ...]
+    interrupt: bool
 
 
 # engine -> task interface --------------------------------------------------------------------------------------------------
@@ -183,10 +188,14 @@ class Released(Message, frozen=True, array_like=True, tag=30):
 
 
 class Failed(Message, frozen=True, array_like=True, tag=31):
-    """A task raised. Frames: the description of the error, for the client if there is no attempt left."""
+    """A task raised, or was interrupted. Frames: the description of the error, for the client if there is no attempt left.
+
+    `rejected`: the engine is not one for this task; it says why, and another may be.
+    """
 
     attempt: int
     done: Done
+    rejected: bool
 
 
 class Withdrawn(Message, frozen=True, array_like=True, tag=32):
@@ -200,11 +209,12 @@ class Withdrawn(Message, frozen=True, array_like=True, tag=32):
 class Withdraw(Message, frozen=True, array_like=True, tag=33):
     """task interface -> engine: drop those of these tasks that have not begun, because this client wants them cancelled.
 
-    If `client` is NOBODY, they are wanted by another engine.
+    If `client` is NOBODY, they are wanted by another engine. `interrupt` as in CancelTasks.
     """
 
     tasks: tuple[int, ...]
     client: int
+    interrupt: bool
 
 
 class LostForTasks(Message, frozen=True, array_like=True, tag=34):

@@ -34,7 +34,7 @@ def hand_out(state: TaskState, out: Outbox, now: float) -> None:
 def freest(state: TaskState, entry: Entry) -> int | None:
     """The engine that has least to do and room for one of these tasks, or None."""
     seats, paces, function = state.seats, state.paces, entry.submit.function
-    free = [engine for engine in entry.submit.targets or range(len(seats)) if paces.room(function, seats[engine].held)]
+    free = [engine for engine in entry.submit.terms.targets or range(len(seats)) if paces.room(function, seats[engine].held)]
     return min(free, key=lambda engine: paces.work(seats[engine].held), default=None)
 
 
@@ -63,7 +63,9 @@ def _give(state: TaskState, out: Outbox, task: Task, engine: int) -> None:
     frames = [*task.function[:carried], *task.arguments]
     task.engine = engine
     state.assigned[submit.task] = task
-    out.send(seat.rank, Apply(submit.task, task.client, submit.function, carried, submit.label, task.attempt, submit.stream), frames)
+    timeout = submit.terms.timeout
+    message = Apply(submit.task, task.client, submit.function, carried, submit.label, task.attempt, submit.stream, timeout)
+    out.send(seat.rank, message, frames)
 
 
 def _give_stretch(state: TaskState, out: Outbox, stretch: Stretch, engine: int) -> None:
@@ -72,7 +74,8 @@ def _give_stretch(state: TaskState, out: Outbox, stretch: Stretch, engine: int) 
     begin, end = whole.extent(numbers)
     seat.lots.setdefault(submit.first, set()).update(numbers)
     message = RunBatch(
-        numbers.start, submit.first, whole.client, submit.function, carried, submit.label, begin, whole.ends_of(numbers)
+        numbers.start, submit.first, whole.client, submit.function, carried, submit.label, begin, whole.ends_of(numbers),
+        submit.terms.timeout
     )  # fmt: skip
     out.send(seat.rank, message, [*whole.function[:carried], whole.data[begin:end]])
 
@@ -90,7 +93,7 @@ def _recall_for(state: TaskState, out: Outbox, engine: int, now: float) -> None:
         numbers = _movable(state, seat, engine)
         if numbers:
             seat.recalled = True
-            out.send(seat.rank, Withdraw(tuple(numbers[len(numbers) // 2 :]), NOBODY))
+            out.send(seat.rank, Withdraw(tuple(numbers[len(numbers) // 2 :]), NOBODY, interrupt=False))
             return
 
 
@@ -101,8 +104,8 @@ def _worth_asking(state: TaskState, seat: Seat, now: float) -> bool:
 def _movable(state: TaskState, seat: Seat, engine: int) -> list[int]:
     """The tasks of a seat that an engine may have."""
     here = state.seats.index(seat)
-    single = [number for number, task in state.assigned.items() if task.engine == here and _may_have(task.submit.targets, engine)]
-    lots = [number for batch, lot in seat.lots.items() if _may_have(state.batches[batch].submit.targets, engine) for number in lot]
+    single = [number for number, task in state.assigned.items() if task.engine == here and _may_have(task.submit.terms.targets, engine)]
+    lots = [number for batch, lot in seat.lots.items() if _may_have(state.batches[batch].submit.terms.targets, engine) for number in lot]
     return sorted(single + lots)
 
 

@@ -119,7 +119,7 @@ def on_failed(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> No
     task = _take_back(state, done.call, done.engine)
     _learn(state, done.engine, task.submit.function, done.completed - done.started, now)
     task.failure = Failure(done, arrival.frames, task.attempt)
-    if task.attempt <= task.submit.retries:
+    if task.attempt <= task.submit.terms.retries:
         task.attempt += 1
         task.engine = -1
         state.line_up(task)
@@ -141,7 +141,7 @@ def _cancel(state: TaskState, out: Outbox, wanted: set[int], client: int, now: f
         there = {number for number in wanted & state.assigned.keys() if state.assigned[number].engine == engine}
         there.update(*(wanted & lot for lot in seat.lots.values()))
         if there:
-            out.send(seat.rank, Withdraw(tuple(sorted(there)), client))
+            out.send(seat.rank, Withdraw(tuple(sorted(there)), client, interrupt=False))
             held |= there
     if wanted - held:
         out.send(client, Cancelled(dropped, tuple(wanted.difference(held, dropped))))

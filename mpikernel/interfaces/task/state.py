@@ -73,7 +73,7 @@ class Batch(Struct, eq=False):
     def single(self, number: int) -> Task:
         """One of its tasks, by itself."""
         whole = self.submit
-        submit = Submit(number, whole.function, 0, whole.label, whole.retries, whole.targets, whole.submitted, False)
+        submit = Submit(number, whole.function, 0, whole.label, whole.submitted, False, whole.terms, whole.settled)
         begin, end = self.extent(range(number, number + 1))
         return Task(submit, self.client, self.function, [self.data[begin:end]], batch=whole.first)
 
@@ -143,13 +143,13 @@ class TaskState(Struct, eq=False):
         """Let something wait behind all others."""
         entry.place = self.lined_up
         self.lined_up += 1
-        self.waiting.setdefault(entry.submit.targets, deque()).append(entry)
+        self.waiting.setdefault(entry.submit.terms.targets, deque()).append(entry)
 
     def line_up_first(self, entry: Entry) -> None:
         """Let something wait before all others."""
         self.put_first += 1
         entry.place = -self.put_first
-        self.waiting.setdefault(entry.submit.targets, deque()).appendleft(entry)
+        self.waiting.setdefault(entry.submit.terms.targets, deque()).appendleft(entry)
 
     def take_first(self, targets: tuple[int, ...], count: int = 1) -> Entry:
         """The first of those that wait for these targets waits no more; of a stretch, its first `count` tasks."""
@@ -201,7 +201,7 @@ class TaskState(Struct, eq=False):
             places = [entry.place for entry in queue]
             assert places, f"an empty queue is kept for {targets}"
             assert places == sorted(places), f"tasks for {targets} wait out of order: {places}"
-            assert all(entry.submit.targets == targets for entry in queue), f"a task waits for {targets} that is not its targets"
+            assert all(entry.submit.terms.targets == targets for entry in queue), f"a task waits for {targets} that is not its targets"
             assert all(entry.count for entry in queue), f"nothing waits for {targets}"
 
     def _check_seats(self) -> None:

@@ -17,6 +17,7 @@ from mpikernel.ledger.records import ERROR, OK, Record
 from mpikernel.testing.loopback import LoopbackWorld
 from mpikernel.wire.notebook import GATHER
 from mpikernel.wire.payload import dump
+from mpikernel.wire.terms import PLAIN
 
 
 def direct(world: LoopbackWorld, function: Callable[..., Any], *arguments: Any, targets: tuple[int, ...] = (0, 1)) -> AsyncResult:
@@ -29,7 +30,7 @@ def direct(world: LoopbackWorld, function: Callable[..., Any], *arguments: Any, 
 def tasks(world: LoopbackWorld, function: Callable[..., Any], *arguments: Any) -> AsyncResult:
     result = AsyncResult(world.port, "f", False)
     frames = [dump(((argument,), {})) for argument in arguments]
-    world.port.submit(result, "f", world.port.functions.get(function, "f"), frames, 0, (), False)
+    world.port.submit(result, "f", world.port.functions.get(function, "f"), frames, PLAIN, False)
     return result.launched()
 
 

@@ -15,6 +15,7 @@ from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED
 from mpikernel.testing.loopback import LoopbackWorld, call_it
 from mpikernel.wire.messages import Keys, ScriptEnded
 from mpikernel.wire.payload import dump
+from mpikernel.wire.terms import PLAIN, Terms
 
 
 def tasks(
@@ -23,7 +24,7 @@ def tasks(
     """One task for each argument; their values in a list."""
     result = AsyncMapResult(world.port, "f", assemble=list)
     frames = [dump(((argument,), {})) for argument in arguments]
-    world.port.submit(result, "f", world.port.functions.get(function, "f"), frames, retries, targets, False)
+    world.port.submit(result, "f", world.port.functions.get(function, "f"), frames, Terms(targets, retries), False)
     return result.launched()
 
 
@@ -80,7 +81,7 @@ def test_no_calls_are_done_at_once() -> None:
 def test_progress_and_iteration_as_results_come() -> None:
     world = LoopbackWorld(engines=1)
     result = AsyncMapResult(world.port, "f", ordered=False, assemble=list)
-    world.port.submit(result, "f", world.port.functions.get(divmod, "f"), [dump(((7, n), {})) for n in (2, 3)], 0, (), False)
+    world.port.submit(result, "f", world.port.functions.get(divmod, "f"), [dump(((7, n), {})) for n in (2, 3)], PLAIN, False)
     result.launched()
     world.settle()
     world.begin(0)
@@ -130,7 +131,7 @@ def test_metadata_tell_where_and_when() -> None:
 def test_a_failure_that_was_seen_before_all_of_it_had_ended_is_no_news_at_the_end() -> None:
     world = LoopbackWorld(engines=1)
     result = AsyncMapResult(world.port, "f", ordered=False, assemble=list)
-    world.port.submit(result, "f", world.port.functions.get(inverse, "f"), [dump(((n,), {})) for n in (0, 1)], 0, (), False)
+    world.port.submit(result, "f", world.port.functions.get(inverse, "f"), [dump(((n,), {})) for n in (0, 1)], PLAIN, False)
     result.launched()
     world.settle()
     world.begin(0)

@@ -45,7 +45,7 @@ class Bench:
 
     def apply(self, sender: int, call: int, carried: bool = True, attempt: int = 0, name: bytes = b"f") -> None:
         frames = [b"function", b"args"] if carried else [b"args"]
-        self.react(sender, Apply(call, CLIENT, name, int(carried), "f", attempt, False), frames)
+        self.react(sender, Apply(call, CLIENT, name, int(carried), "f", attempt, False, 0.0), frames)
 
     @property
     def queued(self) -> list[int]:
@@ -95,7 +95,7 @@ def test_cancelling_drops_what_has_not_begun_and_tells_the_rest() -> None:
     for call in (1, 2, 3):
         bench.react(CLIENT, Keys(call))
     bench.state.running = bench.state.queue.popleft()
-    bench.react(CLIENT, CancelCalls((1, 3, 99)))
+    bench.react(CLIENT, CancelCalls((1, 3, 99), interrupt=False))
     assert bench.queued == [2]
     aborted = Done(3, 0, "aborted", 0.0, bench.clock(), "", "", "cancelled before it began")
     assert bench.out.take(CLIENT) == [Parcel(aborted), Parcel(Cancelled((3,), (1, 99)))]
@@ -106,7 +106,7 @@ def test_withdrawing_drops_tasks_and_says_for_whom() -> None:
     bench = Bench()
     for task in (1, 2):
         bench.apply(TASK, task, attempt=1)
-    bench.react(TASK, Withdraw((2, 7), CLIENT))
+    bench.react(TASK, Withdraw((2, 7), CLIENT, interrupt=False))
     assert bench.queued == [1]
     assert bench.out.take_messages(TASK) == [Withdrawn((2,), (7,), CLIENT)]
     bench.out.assert_silent()
@@ -115,7 +115,7 @@ def test_withdrawing_drops_tasks_and_says_for_whom() -> None:
 def test_a_function_that_came_with_a_dropped_call_is_kept() -> None:
     bench = Bench()
     bench.apply(CLIENT, 1)
-    bench.react(CLIENT, CancelCalls((1,)))
+    bench.react(CLIENT, CancelCalls((1,), interrupt=False))
     bench.apply(CLIENT, 2, carried=False)
     assert bench.queued == [2]
 
@@ -137,7 +137,7 @@ def test_dropping_many_calls_takes_few_comparisons_for_each() -> None:
     count = 2_000
     for call in range(count):
         REACTIONS[Keys](bench.state, bench.out, Arrival(CLIENT, Keys(call), ()), bench.clock())
-    bench.react(TASK, Withdraw(tuple(Counted(call) for call in range(2 * count)), CLIENT))
+    bench.react(TASK, Withdraw(tuple(Counted(call) for call in range(2 * count)), CLIENT, interrupt=False))
     assert not bench.queued
     assert bench.out.take_messages(TASK) == [Withdrawn(tuple(range(count)), tuple(range(count, 2 * count)), CLIENT)]
     assert Counted.compared <= 10 * count

@@ -52,7 +52,7 @@ class Bench:
 
     def apply(self, function: Any, *args: Any, task: bool = False, stream: bool = False, **kwargs: Any) -> None:
         frames = dump(function)
-        message = Apply(1, CLIENT, b"name" + frames[0], len(frames), "f", int(task), stream)
+        message = Apply(1, CLIENT, b"name" + frames[0], len(frames), "f", int(task), stream, 0.0)
         self.send(message, [*frames, *dump((args, kwargs))], TASK if task else CLIENT)
 
     def run(self) -> None:
@@ -228,7 +228,7 @@ def test_whatever_it_raises_ends_the_call_alone(bench: Bench, kind: type[BaseExc
         (Execute(1, "1 +", "<execute 1>", False), [], "SyntaxError: invalid syntax (<execute 1>, line 1)"),
         (Push(1, ("a", "b")), [b"nonsense"], "SerializeError: what was pushed as a, b cannot be rebuilt here: UnpicklingError"),
         (
-            Apply(1, CLIENT, b"f", 1, "mine", 0, False),
+            Apply(1, CLIENT, b"f", 1, "mine", 0, False, 0.0),
             [b"x", b""],
             "SerializeError: the function mine cannot be found or rebuilt on the engine",
         ),

@@ -32,6 +32,7 @@ from mpikernel.wire.envelope import Departure, Frame
 from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, DoneBatch, Message, Submit, SubmitBatch
 from mpikernel.wire.mirror import Kept, Sent
 from mpikernel.wire.notebook import Notebook
+from mpikernel.wire.terms import Terms
 from mpikernel.wire.transport import Arrival
 
 CLIENT, TASK, ENGINES = 1, 2, (3, 4, 5)
@@ -87,7 +88,7 @@ class TaskMachine(RuleBasedStateMachine):
         for _ in range(count):
             number = self.client.new_call("task", "f", -1, NOW, is_task=True).id
             carried = 0 if self.client.knows(TASKS, function, len(b"code of") + len(function)) else 2
-            message = Submit(number, function, carried, "f", retries, tuple(sorted(only)), NOW, False)
+            message = Submit(number, function, carried, "f", NOW, False, Terms(tuple(sorted(only)), retries), 0)
             self.submitted[number] = message
             self.post(CLIENT, TASK, message, [*[b"code of", function][:carried], b"arguments", b"%d" % number])
 
@@ -99,7 +100,7 @@ class TaskMachine(RuleBasedStateMachine):
         carried = 0 if self.client.knows(TASKS, function, len(b"code of") + len(function)) else 2
         pieces = [b"arguments %d" % number for number in numbers]
         ends = array("I", accumulate(map(len, pieces))).tobytes()
-        message = SubmitBatch(numbers.start, count, function, carried, "f", retries, tuple(sorted(only)), NOW, ends)
+        message = SubmitBatch(numbers.start, count, function, carried, "f", NOW, ends, Terms(tuple(sorted(only)), retries), 0)
         self.submitted.update(dict.fromkeys(numbers, message))
         self.post(CLIENT, TASK, message, [*[b"code of", function][:carried], b"".join(pieces)])
 
@@ -109,7 +110,7 @@ class TaskMachine(RuleBasedStateMachine):
         numbers = data.draw(st.sets(st.sampled_from(sorted(self.submitted)), min_size=1, max_size=4))
         for number in numbers:
             self.asked[number] += 1
-        self.post(CLIENT, TASK, CancelTasks(tuple(sorted(numbers))))
+        self.post(CLIENT, TASK, CancelTasks(tuple(sorted(numbers)), interrupt=False))
 
     @precondition(lambda self: any(self.mail.values()))
     @rule(data=st.data())
@@ -219,8 +220,8 @@ class TaskMachine(RuleBasedStateMachine):
         assert job.function is not None
         assert list(job.function.frames) == [b"code of", submit.function]
         assert b" ".join(job.frames) == b"arguments %d" % number
-        assert state.id in submit.targets or not submit.targets
-        assert job.command.attempt == len(self.runs[number]) + 1 <= submit.retries + 1
+        assert state.id in submit.terms.targets or not submit.terms.targets
+        assert job.command.attempt == len(self.runs[number]) + 1 <= submit.terms.retries + 1
         assert not any(self.runs[number]), "it ended well before"
         assert job.client == CLIENT
 
@@ -238,7 +239,7 @@ class TaskMachine(RuleBasedStateMachine):
     @invariant()
     def engines_are_not_left_idle(self) -> None:
         for entry in (queue[0] for queue in self.task.waiting.values()):
-            seats = [self.task.seats[engine] for engine in entry.submit.targets or range(len(ENGINES))]
+            seats = [self.task.seats[engine] for engine in entry.submit.terms.targets or range(len(ENGINES))]
             rooms = [self.task.paces.room(entry.submit.function, seat.held) for seat in seats]
             assert not any(rooms), f"tasks {entry.numbers} wait although an engine has room"
 
@@ -273,7 +274,7 @@ class TaskMachine(RuleBasedStateMachine):
             assert runs[-1:] == [True]
         elif answer.status == ERROR:
             assert runs == [False] * len(runs)
-            assert len(runs) == submit.retries + 1 or (self.asked[number] and 0 < len(runs) <= submit.retries)
+            assert len(runs) == submit.terms.retries + 1 or (self.asked[number] and 0 < len(runs) <= submit.terms.retries)
         else:
             assert (answer.status, answer.engine, runs) == (ABORTED, -1, []), "what ran was not cancelled before it began"
         assert len(self.told[number]) == self.asked[number], "each request is answered once"

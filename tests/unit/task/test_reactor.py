@@ -37,6 +37,7 @@ from mpikernel.wire.messages import (
     Withdrawn,
 )
 from mpikernel.wire.notebook import GATHER, Notebook
+from mpikernel.wire.terms import PLAIN, Terms
 from mpikernel.wire.transport import Arrival
 
 CONTROLLER, CLIENT, FIRST, SECOND = 0, 1, 3, 4
@@ -58,7 +59,7 @@ class Bench:
 
     def submit(self, *numbers: int, name: bytes = b"f", carried: int = 1, retries: int = 0, targets: tuple[int, ...] = ()) -> None:
         for number in numbers:
-            message = Submit(number, name, carried, "f", retries, targets, 5.0, False)
+            message = Submit(number, name, carried, "f", 5.0, False, Terms(targets, retries), 0)
             self.react(CLIENT, message, [b"code"] * carried + [b"args"])
 
     def given(self, rank: int) -> list[int]:
@@ -67,7 +68,7 @@ class Bench:
 
     def fail(self, engine: int, rank: int, number: int) -> Done:
         done = Done(number, engine, "error", 1.0, LATER, "", "", "ValueError: no")
-        self.react(rank, Failed(1, done), [b"description"])
+        self.react(rank, Failed(1, done, rejected=False), [b"description"])
         return done
 
     def recorded(self) -> dict[int, Record]:
@@ -136,9 +137,9 @@ def test_frames_are_passed_on_as_they_came_and_a_function_once_to_each_engine() 
     bench.submit(1, 2, carried=0)
     first, third = bench.out.take(FIRST)
     [second] = bench.out.take(SECOND)
-    assert first == Parcel(Apply(0, CLIENT, b"f", 1, "f", 1, False), [b"code", b"args"])
-    assert second == Parcel(Apply(1, CLIENT, b"f", 1, "f", 1, False), [b"code", b"args"])
-    assert third == Parcel(Apply(2, CLIENT, b"f", 0, "f", 1, False), [b"args"])
+    assert first == Parcel(Apply(0, CLIENT, b"f", 1, "f", 1, False, 0.0), [b"code", b"args"])
+    assert second == Parcel(Apply(1, CLIENT, b"f", 1, "f", 1, False, 0.0), [b"code", b"args"])
+    assert third == Parcel(Apply(2, CLIENT, b"f", 0, "f", 1, False, 0.0), [b"args"])
 
 
 def test_a_function_that_never_came() -> None:
@@ -185,7 +186,7 @@ def test_cancelling_what_waits_here() -> None:
     bench = Bench()
     bench.submit(*range(2 * ROOM), 50, 51)
     bench.out.mail.clear()
-    bench.react(CLIENT, CancelTasks((51, 99)))
+    bench.react(CLIENT, CancelTasks((51, 99), interrupt=False))
     done = Done(51, -1, "aborted", 0.0, bench.clock(), "", "", "cancelled before it began")
     assert bench.out.take_messages(CLIENT) == [done, Cancelled((51,), (99,))]
     assert bench.recorded()[51].status == ABORTED
@@ -197,9 +198,9 @@ def test_what_engines_hold_is_asked_back_and_they_answer() -> None:
     bench = Bench()
     bench.submit(*range(2 * ROOM), 50)
     bench.out.mail.clear()
-    bench.react(CLIENT, CancelTasks((0, 1, 2)))
-    assert bench.out.take_messages(FIRST) == [Withdraw((0, 2), CLIENT)]
-    assert bench.out.take_messages(SECOND) == [Withdraw((1,), CLIENT)]
+    bench.react(CLIENT, CancelTasks((0, 1, 2), interrupt=False))
+    assert bench.out.take_messages(FIRST) == [Withdraw((0, 2), CLIENT, interrupt=False)]
+    assert bench.out.take_messages(SECOND) == [Withdraw((1,), CLIENT, interrupt=False)]
     bench.out.assert_silent()
     bench.react(FIRST, Withdrawn((2,), (0,), CLIENT))
     done = Done(2, -1, "aborted", 0.0, bench.clock(), "", "", "cancelled before it began")
@@ -217,7 +218,7 @@ def test_cancelling_finds_what_waits_whatever_its_targets() -> None:
     bench.submit(52, targets=(0,))
     bench.submit(53)
     bench.out.mail.clear()
-    bench.react(CLIENT, CancelTasks((53, 50, 52)))
+    bench.react(CLIENT, CancelTasks((53, 50, 52), interrupt=False))
     assert [task.submit.task for task in bench.state.in_line] == [51]
     *ends, answer = bench.out.take_messages(CLIENT)
     assert [done.call for done in ends if isinstance(done, Done)] == [50, 52, 53]
@@ -231,7 +232,7 @@ def test_cancelling_what_waits_for_its_next_try_ends_it_with_its_error() -> None
     bench.out.mail.clear()
     done = bench.fail(0, FIRST, 0)
     bench.out.mail.clear()
-    bench.react(CLIENT, CancelTasks((0, 50)))
+    bench.react(CLIENT, CancelTasks((0, 50), interrupt=False))
     aborted = Done(50, -1, "aborted", 0.0, bench.clock(), "", "", "cancelled before it began")
     assert bench.out.take(CLIENT) == [Parcel(aborted), Parcel(done, [b"description"]), Parcel(Cancelled((50,), (0,)))]
     assert not bench.state.waiting
@@ -256,7 +257,7 @@ def test_a_next_try_that_its_engine_gives_back_ends_with_its_error() -> None:
 
 def test_a_task_whose_arguments_found_no_memory_ends_with_an_error() -> None:
     bench = Bench()
-    message = Submit(7, b"f", 1, "f", 3, (), 5.0, False)
+    message = Submit(7, b"f", 1, "f", 5.0, False, Terms((), 3), 0)
     bench.react(CLIENT, message, [b"code", b"pickle", Missing(b"no memory for a buffer of 5 bytes")])
     [(done, frames, *_)] = bench.out.take(CLIENT)
     assert isinstance(done, Done)
@@ -276,7 +277,7 @@ def submit_batch(bench: Bench, first: int, count: int, retries: int = 0, targets
     """Tasks that are called with their own numbers, of two digits."""
     ends = array("I", range(2, 2 * count + 1, 2)).tobytes()
     data = b"".join(b"%02d" % number for number in range(first, first + count))
-    bench.react(CLIENT, SubmitBatch(first, count, b"f", 1, "f", retries, targets, 5.0, ends), [b"code", data])
+    bench.react(CLIENT, SubmitBatch(first, count, b"f", 1, "f", 5.0, ends, Terms(targets, retries), 0), [b"code", data])
 
 
 def release(bench: Bench, engine: int, first: int, count: int, seconds: float) -> None:
@@ -321,7 +322,7 @@ def test_who_runs_dry_gets_half_of_what_another_has_not_begun() -> None:
     submit_batch(bench, 10, 4)
     assert [first for first, _ in stretches(bench, FIRST)] == [10, 12]
     run_dry(bench)
-    assert bench.out.take_messages(FIRST) == [Withdraw((12,), NOBODY)]
+    assert bench.out.take_messages(FIRST) == [Withdraw((12,), NOBODY, interrupt=False)]
     bench.react(FIRST, Withdrawn((12,), (), NOBODY))
     assert stretches(bench, SECOND) == [(12, b"12")]
     assert not bench.state.waiting
@@ -342,12 +343,12 @@ def test_what_was_recalled_is_cancelled_where_it_is_then() -> None:
     submit_batch(bench, 10, 4)
     run_dry(bench)
     bench.out.mail.clear()
-    bench.react(CLIENT, CancelTasks((12,)))
-    assert bench.out.take_messages(FIRST) == [Withdraw((12,), CLIENT)]
+    bench.react(CLIENT, CancelTasks((12,), interrupt=False))
+    assert bench.out.take_messages(FIRST) == [Withdraw((12,), CLIENT, interrupt=False)]
     bench.react(FIRST, Withdrawn((12,), (), NOBODY))
     bench.out.mail.clear()
     bench.react(FIRST, Withdrawn((), (12,), CLIENT))
-    assert bench.out.take_messages(SECOND) == [Withdraw((12,), CLIENT)]
+    assert bench.out.take_messages(SECOND) == [Withdraw((12,), CLIENT, interrupt=False)]
     assert bench.out.take_messages(CLIENT) == [Cancelled((), ())]
 
 
@@ -356,7 +357,7 @@ def test_a_task_of_a_batch_that_failed_is_tried_again_by_itself() -> None:
     submit_batch(bench, 10, 4, retries=1)
     bench.out.mail.clear()
     bench.fail(0, FIRST, 10)
-    assert bench.out.take(FIRST) == [Parcel(Apply(10, CLIENT, b"f", 0, "f", 2, False), [b"10"])]
+    assert bench.out.take(FIRST) == [Parcel(Apply(10, CLIENT, b"f", 0, "f", 2, False, 0.0), [b"10"])]
     bench.react(FIRST, Released(10, 2, 1.0, LATER))
     record = bench.recorded()[10]
     assert (record.status, record.attempt) == (OK, 2)
@@ -374,6 +375,6 @@ def test_what_has_not_ended_soon_is_recorded_as_submitted() -> None:
 def test_a_batch_that_found_no_memory_ends_with_errors() -> None:
     bench = Bench()
     ends = array("I", [1, 2]).tobytes()
-    bench.react(CLIENT, SubmitBatch(10, 2, b"f", 1, "f", 0, (), 5.0, ends), [b"code", Missing(b"no memory")])
+    bench.react(CLIENT, SubmitBatch(10, 2, b"f", 1, "f", 5.0, ends, PLAIN, 0), [b"code", Missing(b"no memory")])
     assert [done.status for done in bench.out.take_messages(CLIENT) if isinstance(done, Done)] == [ERROR, ERROR]
     assert not bench.state.batches
