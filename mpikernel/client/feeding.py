@@ -13,10 +13,9 @@ from typing import Any
 
 from mpikernel.client.mapped import TaskMapResult
 from mpikernel.client.pickled import Pickled
-from mpikernel.client.port import Port
+from mpikernel.client.port import Port, TermsThen
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.payload import Frames, dump
-from mpikernel.wire.terms import Terms
 
 #: Tasks under way at once: for each engine as many as the task interface gives one, and no less than for a few engines.
 FOR_EACH = 1024
@@ -32,7 +31,7 @@ SLICE = 0.02
 class Submission:
     """How the tasks of a map are submitted: everything that they have in common."""
 
-    def __init__(self, port: Port, function: Pickled, label: str, terms: Terms, stream: bool) -> None:
+    def __init__(self, port: Port, function: Pickled, label: str, terms: TermsThen, stream: bool) -> None:
         self._port = port
         self._function = function
         self._label = label

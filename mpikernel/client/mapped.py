@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import count
 from typing import Any, Protocol, Self
 
@@ -112,6 +112,16 @@ class TaskMapResult(AsyncMapResult):
         if not self._over and self._ended == self.submitted and self.source is not None and self.source.over:
             self._over = True
             self._port.loop.afterwards(self._tell)
+
+    @property
+    def rows(self) -> Sequence[range]:
+        """The numbers of its tasks, as far as they have been submitted."""
+        return list(self._rows)
+
+    @property
+    def pieces(self) -> Collection[Part | Call]:
+        """What has ended of it, and has not been let go of."""
+        return self._pieces.values()
 
     @property
     def in_flight(self) -> int:

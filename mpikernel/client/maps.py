@@ -11,11 +11,11 @@ from typing import Any
 from mpikernel.client.feeding import FOR_EACH, LEAST_WINDOW, Feed, Submission
 from mpikernel.client.items import apply_to_items
 from mpikernel.client.mapped import TaskMapResult
+from mpikernel.client.port import TermsThen
 from mpikernel.client.result import AsyncMapResult
 from mpikernel.client.streaming import Window, stream
 from mpikernel.client.view import View, label_of
 from mpikernel.errors import UsageError
-from mpikernel.wire.terms import Terms
 
 #: How many tasks `imap` keeps under way for each engine at first, unless told otherwise; more if they are short.
 WINDOW = 4
@@ -26,7 +26,7 @@ class MappingView(View):
 
     @property
     @abstractmethod
-    def _terms(self) -> Terms:
+    def _terms(self) -> TermsThen:
         """Those of the calls that are made now."""
 
     def map_async(

@@ -31,6 +31,9 @@ CANCEL_PATIENCE = 5.0
 #: How long a call waits for room on the way before it says so (seconds).
 ROOM_PATIENCE = 30.0
 
+#: Terms, or what makes them as tasks are sent, under the loop's lock: what they say of other tasks must be true just then.
+TermsThen = Terms | Callable[[], Terms]
+
 
 class Port:
     """One for each process that runs a script. `on_an_engine` tells whether the calling thread is inside an engine's call."""
@@ -151,7 +154,7 @@ class Port:
         label: str,
         function: Pickled,
         arguments: Sequence[Frames],
-        terms: Terms,
+        terms: TermsThen,
         stream: bool,
     ) -> list[Call]:
         """Queue one task for each of `arguments`; waits until there is room for them on the way."""
@@ -174,32 +177,34 @@ class Port:
         function: Pickled,
         arguments: Sequence[Frames],
         weights: Sequence[int],
-        terms: Terms,
+        terms: TermsThen,
         stream: bool,
     ) -> list[Call]:
         state, now = self.state, self.loop.clock()
         with self.loop.hold:
+            told = _told(terms)
             calls = [state.new_call("task", label, -1, now, is_task=True) for _ in arguments]
             collector.expecting(calls)
             state.tally.holds(calls, collector)
             for call, frames, weight in zip(calls, arguments, weights, strict=True):
                 call.collector = collector
                 carried = self._carried(TASKS, function)
-                message = Submit(call.id, function.digest, carried, label, now, stream, terms, state.settled)
+                message = Submit(call.id, function.digest, carried, label, now, stream, told, state.settled)
                 self._send(call, state.task, message, [*function.frames[:carried], *frames])
                 self._count(call, weight)
         return calls
 
-    def submit_batch(self, collector: MapCollector, label: str, function: Pickled, pickles: Sequence[Frame], terms: Terms) -> None:
+    def submit_batch(self, collector: MapCollector, label: str, function: Pickled, pickles: Sequence[Frame], terms: TermsThen) -> None:
         """Queue one task for each pickle of (args, kwargs); small ones, which all go in one frame."""
         self.check_open()
         state, now, count = self.state, self.loop.clock(), len(pickles)
         ends, data = array("I", accumulate(map(len, pickles))).tobytes(), b"".join(pickles)
         with self.loop.hold:
+            told = _told(terms)
             numbers = state.new_batch(count, label, now, collector)
             collector.expecting_batch(numbers)
             carried = self._carried(TASKS, function)
-            message = SubmitBatch(numbers.start, count, function.digest, carried, label, now, ends, terms, state.settled)
+            message = SubmitBatch(numbers.start, count, function.digest, carried, label, now, ends, told, state.settled)
             self.loop.out.send(state.task, message, [*function.frames[:carried], data])
 
     # waiting and cancelling --------------------------------------------------------------------------------------------
@@ -280,3 +285,7 @@ class Port:
         for engine in sorted({call.engine for call in calls if not call.is_task}):
             there = tuple(call.id for call in calls if call.engine == engine and not call.is_task)
             self.loop.out.send(self.state.engines[engine], CancelCalls(there, interrupt=False))
+
+
+def _told(terms: TermsThen) -> Terms:
+    return terms if isinstance(terms, Terms) else terms()
