@@ -7,10 +7,21 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from mpikernel.bench import startup
+from mpikernel.bench.calls import DEFAULT, EACH, SINGLE
 from mpikernel.bench.measuring import Effort
-from mpikernel.bench.sheet import Report, Series
+from mpikernel.bench.peers import PEERS, Peer, installed
+from mpikernel.bench.sheet import AtLeast, Report, Series
 from mpikernel.bench.starting import Starter
 from mpikernel.errors import LaunchError
+
+OURS = "mpikernel"
+#: How much of a peer's speed ours is to be at least.
+BARS = {
+    (SINGLE, "mpi4py.futures"): 10.0,
+    (EACH, "mpi4py.futures"): 20.0,
+    (EACH, "schwimmbad"): 2.0,
+    **{(DEFAULT, peer.name): 1.0 for peer in PEERS},
+}
 
 
 class Bench(Struct, frozen=True):
@@ -32,14 +43,23 @@ def in_world(module: str) -> Callable[[Starter, int, Effort], Report]:
 
 
 def run_tasks(starter: Starter, ranks: int, effort: Effort) -> Report:
-    """The bench in a world; then mpi4py.futures, which wants ranks of its own, with as many workers."""
+    """The bench in a world; then the peers that are installed, which want processes of their own, with as many workers."""
     report = in_world("tasks")(starter, ranks, effort)
-    try:
-        program = ("-m", "mpi4py.futures", "-m", f"{__package__}.futures", effort.as_text())
-        report.sheets[0].series += starter.plain(report.place.engines + 1, program).read(list[Series])
-    except LaunchError as error:
-        report.sheets[0].notes.append(f"mpi4py.futures did not run here: {error}")
+    for peer in installed():
+        _add_peer(starter, peer, report, effort)
     return report
+
+
+def _add_peer(starter: Starter, peer: Peer, report: Report, effort: Effort) -> None:
+    sheet, workers = report.sheets[0], report.place.engines
+    program = ("-m", f"{__package__}.peers", peer.name, str(workers), effort.as_text())
+    try:
+        series = starter.plain(workers + 1 if peer.on_ranks else 1, program).read(list[Series])
+    except LaunchError as error:
+        sheet.notes.append(f"{peer.name} did not run here: {error}")
+        return
+    sheet.series += series
+    sheet.bars += [AtLeast(each.case, OURS, BARS[each.case, peer.name], peer.name) for each in series if (each.case, peer.name) in BARS]
 
 
 BENCHES = (

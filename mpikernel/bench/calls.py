@@ -1,4 +1,4 @@
-"""What the benches have engines and workers do, and the cases of the task bench. Imports no MPI: mpi4py.futures has ranks of its own."""
+"""What the benches have engines and workers do, and the cases of the task bench. Imports no MPI: peers have ranks of their own."""
 
 from __future__ import annotations
 
@@ -19,18 +19,26 @@ def each(function: Callable[..., object], items: Sequence[object]) -> list[objec
 
 
 class TaskCase(Struct, frozen=True):
-    """So many tasks, submitted in one way."""
+    """So many calls, submitted in one way."""
 
     name: str
     tasks: int
-    chunksize: int  # 0: no map, each is submitted by itself
+    chunksize: int | None  # 0: no map, each is submitted by itself; None: as the contestant likes it
+
+    def part(self, share: float) -> TaskCase:
+        """The same with fewer calls, for who is slow: rates are compared."""
+        return TaskCase(self.name, max(1, int(self.tasks * share)), self.chunksize)
+
+
+SINGLE = "single submits"
+EACH = "map, chunksize 1"
+DEFAULT = "map, default chunks"
 
 
 def task_cases(effort: Effort) -> list[TaskCase]:
-    """All cases. With chunks there are more tasks, so that every engine gets many chunks."""
+    """All cases. With chunks there are more calls, so that every engine gets many chunks."""
     return [
-        TaskCase("single submits", effort.tasks, 0),
-        TaskCase("map, chunksize 1", effort.tasks, 1),
-        TaskCase("map, chunksize 100", effort.tasks * 20, 100),
-        TaskCase("map, chunksize 1000", effort.tasks * 100, 1000),
+        TaskCase(SINGLE, effort.tasks * 10, 0),
+        TaskCase(EACH, effort.tasks * 100, 1),
+        TaskCase(DEFAULT, effort.tasks * 1000, None),
     ]

@@ -48,3 +48,9 @@ def _bytes_in(path: str, entry: str) -> int:
     if found is None:
         raise UsageError(f"{path} does not say {entry}")
     return int(found[1]) << 10
+
+
+def processor_time(pid: int) -> float:
+    """Seconds that a process has been running on some core, in user code and in the kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -28,10 +28,14 @@ def judge(sheet: Sheet) -> list[Verdict]:
     return [_judge(bar, sheet, found) for bar in sheet.bars]
 
 
+def _speed(series: Series) -> float:
+    return series.amount / series.median
+
+
 def _judge(bar: Bar, sheet: Sheet, found: dict[tuple[str, str], Series]) -> Verdict:
     series = found[bar.case, bar.contestant]
     if isinstance(bar, AtLeast):
-        share = found[bar.case, bar.other].median / series.median
+        share = _speed(series) / _speed(found[bar.case, bar.other])
         return Verdict(bar.case, bar.contestant, f"{bar.share:g} of {bar.other}", f"{share:.2f}", share >= bar.share)
     limit, most = (f"{value * sheet.unit.scale:,.2f} {sheet.unit.text}" for value in (bar.limit, series.most))
     return Verdict(bar.case, bar.contestant, f"at most {limit}", most, series.most <= bar.limit)

@@ -21,6 +21,11 @@ ALL_FOUR = ["mpikernel", "mpikernel, fresh memory", "raw, kept memory", "raw, fr
 SHARED = "mpikernel, share=True"
 GROWN = ["all ranks", "rank 0: controller", "rank 1: script", "rank 2: task", "rank 3: engine", "rank 4: engine"]
 
+CALLS = ("single submits", "map, chunksize 1", "map, default chunks")
+NAPS = ("tasks of 1 ms", "tasks of 10 ms", "uneven tasks of 10 ms")
+#: Who takes part only where it is installed.
+GUESTS = {"schwimmbad", "joblib", "ipyparallel"}
+
 Cases = dict[str, list[str]]
 
 #: For each bench its sections, for each of them its cases, and who takes part.
@@ -33,10 +38,10 @@ SECTIONS: dict[str, list[Cases]] = {
         }
     ],
     "tasks": [
-        {
-            case: ["mpikernel", RAW, "mpi4py.futures"]
-            for case in ("single submits", "map, chunksize 1", "map, chunksize 100", "map, chunksize 1000")
-        }
+        {case: ["mpikernel", RAW, "mpi4py.futures", "ProcessPoolExecutor"] for case in CALLS},
+        {case: ["mpikernel", "ideal"] for case in NAPS},
+        {"imap of many items": ["controller and interfaces"]},
+        {"idle world": [f"rank {rank}" for rank in range(5)]},
     ],
     "arrays": [
         {"push 1 KiB": ALL_FOUR, "push 64 KiB": ALL_FOUR, "pull 1 KiB": ALL_FOUR, "pull 64 KiB": ALL_FOUR},
@@ -56,7 +61,10 @@ SECTIONS: dict[str, list[Cases]] = {
     ],
     "startup": [{"until ready": ["mpikernel", RAW], "start to end": ["mpikernel", RAW], "import mpikernel": ["mpikernel"]}],
 }
-WITHOUT_RAW = {"import mpikernel", "push 2 MiB to one engine", "scatter 4 MiB from a file", "push 512 KiB to all engines"}
+WITHOUT_RAW = {
+    *("import mpikernel", "push 2 MiB to one engine", "scatter 4 MiB from a file", "push 512 KiB to all engines"),
+    *("imap of many items", "idle world", *NAPS),
+}
 
 
 def bench(world: World, *words: str, expect: int = 0, **environ: str) -> Finished:
@@ -91,7 +99,8 @@ def test_a_bench_prints_its_table_and_writes_it_as_json(world: World, name: str)
 def contestants_by_case(section: dict[str, Any]) -> Cases:
     cases: Cases = {}
     for result in section["results"]:
-        cases.setdefault(result["case"], []).append(result["contestant"])
+        if result["contestant"] not in GUESTS:
+            cases.setdefault(result["case"], []).append(result["contestant"])
     return cases
 
 

@@ -1,35 +1,39 @@
-"""How many tasks are done in a second: a load-balanced view, beside master and workers in raw mpi4py, one call at a time for each."""
+"""How many calls are done in a second: a load-balanced view, beside master and workers in raw mpi4py, one call at a time for each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mpikernel.bench import inside, raw
+from mpikernel.bench import raw
 from mpikernel.bench.calls import TaskCase, each, nothing, task_cases
 from mpikernel.bench.measuring import Call, Contestant, Effort, contest, on_bare_stage
 from mpikernel.bench.sheet import TASKS_PER_SECOND, Series, Sheet
 from mpikernel.client.balanced import LoadBalancedView
 from mpikernel.client.client import Client
 
+OURS = "mpikernel"
 RAW = "raw mpi4py"
+#: Items that raw mpi4py and peers send at once, where they may choose: the best of those that were tried.
+BEST_CHUNK = 10_000
 
 
 def measure(client: Client, effort: Effort) -> Sheet:
-    """Single submits, and maps with chunks of several sizes."""
+    """Single submits, a map with a task for each item, and one with chunks as they are made by default."""
     series = [figures for case in task_cases(effort) for figures in _measure(case, client, effort)]
-    return Sheet("tasks that do nothing", TASKS_PER_SECOND, (RAW,), series)
+    return Sheet("calls that do nothing", TASKS_PER_SECOND, (RAW,), series)
 
 
 def _measure(case: TaskCase, client: Client, effort: Effort) -> list[Series]:
-    ours = on_bare_stage("mpikernel", _call_of(case, client.load_balanced_view()))
+    ours = on_bare_stage(OURS, _call_of(case, client.load_balanced_view()))
     return contest(case.name, (ours, Contestant(RAW, lambda: _sharing(case, client))), effort, case.tasks)
 
 
 def _call_of(case: TaskCase, view: LoadBalancedView) -> Call:
-    if case.chunksize:
-        return lambda: view.map_sync(nothing, range(case.tasks), chunksize=case.chunksize)
-    return lambda: [result.get() for result in [view.apply_async(nothing, item) for item in range(case.tasks)]]
+    items = list(range(case.tasks))
+    if case.chunksize == 0:
+        return lambda: [result.get() for result in [view.apply_async(nothing, item) for item in items]]
+    return lambda: view.map_sync(nothing, items, chunksize=case.chunksize or 10_000)
 
 
 @contextmanager
@@ -39,13 +43,9 @@ def _sharing(case: TaskCase, client: Client) -> Iterator[Call]:
 
 
 def _works(case: TaskCase) -> Iterator[raw.Work]:
-    """The same tasks, made while they are sent."""
+    """The same calls, made while they are sent."""
     items = range(case.tasks)
-    if case.chunksize <= 1:
+    if case.chunksize is not None:
         return ((nothing, (item,)) for item in items)
-    starts = range(0, case.tasks, case.chunksize)
-    return ((each, (nothing, items[start : start + case.chunksize])) for start in starts)
-
-
-if __name__ == "__main__":
-    inside.run(measure)
+    starts = range(0, case.tasks, BEST_CHUNK)
+    return ((each, (nothing, items[start : start + BEST_CHUNK])) for start in starts)
