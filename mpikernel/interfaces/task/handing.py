@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mpikernel.interfaces.task.state import Entry, Seat, Stretch, Task, TaskState
+from mpikernel.interfaces.task.entries import Entry, Stretch, Task
+from mpikernel.interfaces.task.state import Seat, TaskState
+from mpikernel.interfaces.task.waiting import in_turn
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import NOBODY, Apply, RunBatch, Withdraw
@@ -23,28 +25,31 @@ WORTHWHILE = 5e-3
 def hand_out(state: TaskState, out: Outbox, now: float) -> None:
     """Hand out what waits, in order, while engines have room. Only the first of each queue is looked at, however many wait."""
     while state.waiting:
-        free = {targets: engine for targets, queue in state.waiting.items() if (engine := freest(state, queue[0])) is not None}
+        queues = state.waiting.queues
+        free = {targets: engine for targets, queue in queues.items() if (engine := best(state, queue.first)) is not None}
         if not free:
             break
-        first = min(free, key=lambda targets: state.waiting[targets][0].place)
+        first = min(free, key=lambda targets: in_turn(queues[targets].first))
         _give_some(state, out, first, free[first], now)
     recall(state, out, now)
 
 
-def freest(state: TaskState, entry: Entry) -> int | None:
-    """The engine that has least to do and room for one of these tasks, or None."""
-    seats, paces, function = state.seats, state.paces, entry.submit.function
-    free = [engine for engine in entry.submit.terms.targets or range(len(seats)) if paces.room(function, seats[engine].held)]
-    return min(free, key=lambda engine: paces.work(seats[engine].held), default=None)
+def best(state: TaskState, entry: Entry) -> int | None:
+    """The engine that the policy chooses of those with room for one of these tasks, or None."""
+    function = entry.submit.function
+    free = [engine for engine in entry.targets or range(len(state.seats)) if state.room(engine, function)]
+    return state.placing.choose(free, state) if free else None
 
 
 def _give_some(state: TaskState, out: Outbox, targets: tuple[int, ...], engine: int, now: float) -> None:
-    seat, entry = state.seats[engine], state.waiting[targets][0]
-    share = int(SHARE * sum(each.count for each in state.waiting[targets]) / len(targets or state.seats))
-    count = min(state.paces.room(entry.submit.function, seat.held), max(1, share))
+    seat, queue = state.seats[engine], state.waiting.queues[targets]
+    share = int(SHARE * queue.count / len(targets or state.seats))
+    count = min(state.room(engine, queue.first.submit.function), max(1, share))
     if not seat.held:
         seat.heard = now
-    entry = state.take_first(targets, count)
+    entry = state.waiting.take_first(targets, count)
+    state.handed += 1
+    seat.turn = state.handed
     seat.take(entry.submit.function, entry.count)
     if isinstance(entry, Task):
         _give(state, out, entry, engine)
@@ -104,8 +109,8 @@ def _worth_asking(state: TaskState, seat: Seat, now: float) -> bool:
 def _movable(state: TaskState, seat: Seat, engine: int) -> list[int]:
     """The tasks of a seat that an engine may have."""
     here = state.seats.index(seat)
-    single = [number for number, task in state.assigned.items() if task.engine == here and _may_have(task.submit.terms.targets, engine)]
-    lots = [number for batch, lot in seat.lots.items() if _may_have(state.batches[batch].submit.terms.targets, engine) for number in lot]
+    single = [number for number, task in state.assigned.items() if task.engine == here and _may_have(task.targets, engine)]
+    lots = [number for batch, lot in seat.lots.items() if _may_have(state.batches[batch].allowed, engine) for number in lot]
     return sorted(single + lots)
 
 

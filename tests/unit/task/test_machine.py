@@ -238,9 +238,8 @@ class TaskMachine(RuleBasedStateMachine):
 
     @invariant()
     def engines_are_not_left_idle(self) -> None:
-        for entry in (queue[0] for queue in self.task.waiting.values()):
-            seats = [self.task.seats[engine] for engine in entry.submit.terms.targets or range(len(ENGINES))]
-            rooms = [self.task.paces.room(entry.submit.function, seat.held) for seat in seats]
+        for entry in (queue.first for queue in self.task.waiting.queues.values()):
+            rooms = [self.task.room(engine, entry.submit.function) for engine in entry.targets or range(len(ENGINES))]
             assert not any(rooms), f"tasks {entry.numbers} wait although an engine has room"
 
     def recorded(self) -> dict[int, Record]:

@@ -10,10 +10,11 @@ import pytest
 
 from mpikernel.errors import OurProtocolError, SerializeError
 from mpikernel.interfaces.task import handing
-from mpikernel.interfaces.task.handing import freest
+from mpikernel.interfaces.task.entries import Entry
+from mpikernel.interfaces.task.handing import best
 from mpikernel.interfaces.task.pace import UNKNOWN
 from mpikernel.interfaces.task.reactor import REACTIONS, SOON, tick
-from mpikernel.interfaces.task.state import Entry, Seat, TaskState
+from mpikernel.interfaces.task.state import Seat, TaskState
 from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED, Record, expand
 from mpikernel.testing.clock import ManualClock
 from mpikernel.testing.outbox import RecordingOutbox
@@ -83,7 +84,7 @@ def test_engines_get_tasks_in_turn_until_they_have_no_room() -> None:
     bench = Bench()
     bench.submit(*range(2 * ROOM + 3))
     assert (bench.given(FIRST), bench.given(SECOND)) == ([0, 2], [1, 3])
-    assert [task.submit.task for task in bench.state.in_line] == [4, 5, 6]
+    assert [task.submit.task for task in bench.state.waiting.in_order] == [4, 5, 6]
     bench.react(SECOND, Released(1, 1, 1.0, LATER))
     assert (bench.given(FIRST), bench.given(SECOND)) == ([], [4])
     bench.out.assert_silent()
@@ -94,7 +95,7 @@ def test_a_task_goes_only_where_it_may_and_holds_up_nobody() -> None:
     bench.submit(*range(ROOM + 1), targets=(0,))
     bench.submit(10, 11)
     assert (bench.given(FIRST), bench.given(SECOND)) == (list(range(ROOM)), [10, 11])
-    assert [task.submit.task for task in bench.state.in_line] == [ROOM]
+    assert [task.submit.task for task in bench.state.waiting.in_order] == [ROOM]
     bench.react(FIRST, Released(0, 1, 1.0, LATER))
     assert bench.given(FIRST) == [ROOM]
 
@@ -122,10 +123,10 @@ def test_tasks_whose_engine_is_full_are_not_looked_at_again_and_again(monkeypatc
 
     def look(state: TaskState, entry: Entry) -> int | None:
         looks.append(entry)
-        return freest(state, entry)
+        return best(state, entry)
 
     bench.submit(*range(200), targets=(0,))
-    monkeypatch.setattr(handing, "freest", look)
+    monkeypatch.setattr(handing, "best", look)
     bench.submit(1000)
     bench.react(SECOND, Released(1000, 1, 1.0, LATER))
     assert 0 < len(looks) <= 4, "one look for each targets and turn, not one for each task"
@@ -190,7 +191,7 @@ def test_cancelling_what_waits_here() -> None:
     done = Done(51, -1, "aborted", 0.0, bench.clock(), "", "", "cancelled before it began")
     assert bench.out.take_messages(CLIENT) == [done, Cancelled((51,), (99,))]
     assert bench.recorded()[51].status == ABORTED
-    assert [task.submit.task for task in bench.state.in_line] == [50]
+    assert [task.submit.task for task in bench.state.waiting.in_order] == [50]
     bench.out.assert_silent()
 
 
@@ -219,7 +220,7 @@ def test_cancelling_finds_what_waits_whatever_its_targets() -> None:
     bench.submit(53)
     bench.out.mail.clear()
     bench.react(CLIENT, CancelTasks((53, 50, 52), interrupt=False))
-    assert [task.submit.task for task in bench.state.in_line] == [51]
+    assert [task.submit.task for task in bench.state.waiting.in_order] == [51]
     *ends, answer = bench.out.take_messages(CLIENT)
     assert [done.call for done in ends if isinstance(done, Done)] == [50, 52, 53]
     assert answer == Cancelled((50, 52, 53), ())
