@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from mpikernel.arrays.array_file import ArrayFile as ArrayFile
     from mpikernel.client.balanced import LoadBalancedView as LoadBalancedView
     from mpikernel.client.client import Client as Client
+    from mpikernel.client.dependent import depend as depend
+    from mpikernel.client.dependent import require as require
     from mpikernel.client.direct import DirectView as DirectView
+    from mpikernel.client.needs import Dependency as Dependency
     from mpikernel.client.pool import Pool as Pool
     from mpikernel.client.result import AsyncResult as AsyncResult
     from mpikernel.client.serialized import Serialized as Serialized
@@ -26,17 +29,20 @@ _HOMES = {
     "AsyncResult": "mpikernel.client.result",
     "Client": "mpikernel.client.client",
     "CompositeError": "mpikernel.errors",
+    "Dependency": "mpikernel.client.needs",
     "DirectView": "mpikernel.client.direct",
     "LoadBalancedView": "mpikernel.client.balanced",
     "Pool": "mpikernel.client.pool",
     "Reference": "mpikernel.wire.functions",
     "Serialized": "mpikernel.client.serialized",
+    "depend": "mpikernel.client.dependent",
+    "require": "mpikernel.client.dependent",
     "serialize": "mpikernel.client.serialized",
 }
 
 __all__ = [
-    "ArrayFile", "AsyncResult", "Client", "CompositeError", "DirectView", "LoadBalancedView", "Pool", "Reference", "Serialized",
-    "__version__", "serialize",
+    "ArrayFile", "AsyncResult", "Client", "CompositeError", "Dependency", "DirectView", "LoadBalancedView", "Pool", "Reference",
+    "Serialized", "__version__", "depend", "require", "serialize",
 ]  # fmt: skip
 
 

@@ -3,48 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from functools import partial
+from typing import Any, ClassVar, TypeVar
 
+from msgspec.structs import replace
+
+from mpikernel.client import flags
 from mpikernel.client.executor import EngineExecutor
+from mpikernel.client.flags import Flag
 from mpikernel.client.maps import MappingView
+from mpikernel.client.needs import Dependency, Needed
+from mpikernel.client.port import TermsThen
 from mpikernel.client.result import AsyncResult
-from mpikernel.client.view import Targets, label_of
-from mpikernel.errors import UsageError
+from mpikernel.client.view import label_of
 from mpikernel.wire.payload import Frames, dump
 from mpikernel.wire.terms import Terms
 
-if TYPE_CHECKING:
-    from mpikernel.client.client import Client
-
 R = TypeVar("R", bound=AsyncResult)
-
-#: More than anybody means.
-MOST_RETRIES = 1_000_000
 
 
 class LoadBalancedView(MappingView):
     """A view in which each call is a task for an engine that is free. Calls give bare values."""
 
-    FLAGS: ClassVar[tuple[str, ...]] = ("block", "stream", "retries", "targets")
+    FLAGS: ClassVar[tuple[str, ...]] = (
+        "block", "stream", "retries", "targets", "after", "follow", "priority", "timeout", "queue_timeout", "label"
+    )  # fmt: skip
 
-    def __init__(self, client: Client, targets: Targets = None, block: bool = False) -> None:
-        super().__init__(client, targets, block)
-        self._retries = 0
+    retries = Flag[int](0, flags.retries)
+    priority = Flag[int](0, flags.priority)
+    timeout = Flag[float | None](None, flags.seconds_or_none)
+    queue_timeout = Flag[float | None](None, flags.seconds_or_none)
+    label = Flag[str | None](None, flags.text_or_none)
+    _after: Needed | None = None
+    _follow: Needed | None = None
 
     @property
     def _bare(self) -> bool:
         return False
 
     @property
-    def retries(self) -> int:
-        """How often a task that failed is tried again."""
-        return self._retries
+    def after(self) -> Dependency | None:
+        """Tasks that must have ended before those of this view begin: set to an AsyncResult, an id, a list of these, a Dependency, or None.
 
-    @retries.setter
-    def retries(self, retries: int) -> None:
-        if not isinstance(retries, int) or isinstance(retries, bool) or not 0 <= retries <= MOST_RETRIES:
-            raise UsageError(f"retries={retries!r} is not a number of retries: it is an integer from 0 to {MOST_RETRIES}")
-        self._retries = int(retries)
+        A map whose sequences have not been read to their end is waited for, until they are, by the next call that is made.
+
+        Raises:
+            UsageError: something else is given, a call of a direct view, or an id of which this run knows nothing; nothing was changed.
+        """
+        return None if self._after is None else self._after.dependency
+
+    @after.setter
+    def after(self, dependency: Any) -> None:
+        self._after = self._needed(dependency)
+
+    @property
+    def follow(self) -> Dependency | None:
+        """As `after`; and they run on engines on which these tasks ran."""
+        return None if self._follow is None else self._follow.dependency
+
+    @follow.setter
+    def follow(self, dependency: Any) -> None:
+        self._follow = self._needed(dependency)
+
+    def _needed(self, dependency: Any) -> Needed | None:
+        if dependency is None:
+            return None
+        return Needed(self._port, dependency if isinstance(dependency, Dependency) else Dependency(dependency))
 
     @property
     def executor(self) -> EngineExecutor:
@@ -53,7 +77,7 @@ class LoadBalancedView(MappingView):
 
     def apply_async(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> AsyncResult:
         """Queue one call of function(*args, **kwargs) without waiting."""
-        label = label_of(function)
+        label = self._name_of(function)
         result = AsyncResult(self._port, label, True)
         return self._submit(result, function, label, [dump((args, kwargs), f"the arguments of {label}")])
 
@@ -61,12 +85,27 @@ class LoadBalancedView(MappingView):
         self._port.submit(result, label, self._port.functions.get(function, label), arguments, self._terms, self.stream)
         return result.launched()
 
+    def _name_of(self, function: Callable[..., Any]) -> str:
+        name = label_of(function)
+        return name if self.label is None else self.label
+
     @property
-    def _terms(self) -> Terms:
+    def _terms(self) -> TermsThen:
         """Those of the calls that are made now."""
-        return Terms(self._restriction, self._retries)
+        terms = Terms(self._restriction, self.retries, self.priority, self.timeout or 0.0, self.queue_timeout or 0.0)
+        after, follow = self._after, self._follow
+        if after is None and follow is None:
+            return terms
+        for needed in (after, follow):
+            if needed is not None:
+                needed.wait_for_sources()
+        return partial(_with_needs, terms, after, follow)
 
     @property
     def _restriction(self) -> tuple[int, ...]:
         """The engines that tasks may go to; empty for any."""
         return () if self._targets is None or self._targets == "all" else tuple(self._ids)
+
+
+def _with_needs(terms: Terms, after: Needed | None, follow: Needed | None) -> Terms:
+    return replace(terms, after=None if after is None else after.needs(), follow=None if follow is None else follow.needs())

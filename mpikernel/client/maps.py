@@ -14,7 +14,7 @@ from mpikernel.client.mapped import TaskMapResult
 from mpikernel.client.port import TermsThen
 from mpikernel.client.result import AsyncMapResult
 from mpikernel.client.streaming import Window, stream
-from mpikernel.client.view import View, label_of
+from mpikernel.client.view import View
 from mpikernel.errors import UsageError
 
 #: How many tasks `imap` keeps under way for each engine at first, unless told otherwise; more if they are short.
@@ -28,6 +28,10 @@ class MappingView(View):
     @abstractmethod
     def _terms(self) -> TermsThen:
         """Those of the calls that are made now."""
+
+    @abstractmethod
+    def _name_of(self, function: Callable[..., Any]) -> str:
+        """What calls of a function are called."""
 
     def map_async(
         self, function: Callable[..., Any], *sequences: Iterable[Any], ordered: bool = True, chunksize: int = 1
@@ -53,7 +57,7 @@ class MappingView(View):
         window: int,
         by_itself: bool,
     ) -> tuple[Feed, TaskMapResult]:
-        label, port = label_of(function), self._port
+        label, port = self._name_of(function), self._port
         rows = _rows(sequences, chunksize)
         port.check_open()
         whole = function if chunksize == 1 else partial(apply_to_items, function)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from mpikernel.client.result import AsyncResult
-from mpikernel.errors import NoEnginesError, UsageError
+from mpikernel.errors import MpikernelError, NoEnginesError, UsageError
 from mpikernel.wire.failure import sendable
 
 if TYPE_CHECKING:
@@ -112,13 +112,18 @@ class View(ABC):
         """Set flags by name.
 
         Raises:
-            UsageError: an unknown flag; nothing has been set.
+            UsageError: an unknown flag, or a value that one cannot have; nothing has been set.
         """
         for name in flags:
             if name not in self.FLAGS:
                 raise UsageError(f"there is no flag {name!r} on a {type(self).__name__}; there are {', '.join(self.FLAGS)}")
-        for name, value in flags.items():
-            setattr(self, name, value)
+        before = dict(vars(self))
+        try:
+            for name, value in flags.items():
+                setattr(self, name, value)
+        except MpikernelError:
+            self.__dict__ = before
+            raise
 
     @contextmanager
     def temp_flags(self, **flags: Any) -> Iterator[None]:
