@@ -16,7 +16,7 @@ from mpikernel.client.needs import Dependency, Needed
 from mpikernel.client.port import TermsThen
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.view import label_of
-from mpikernel.wire.payload import Frames, dump
+from mpikernel.wire.payload import dump
 from mpikernel.wire.terms import Terms
 
 R = TypeVar("R", bound=AsyncResult)
@@ -79,11 +79,9 @@ class LoadBalancedView(MappingView):
         """Queue one call of function(*args, **kwargs) without waiting."""
         label = self._name_of(function)
         result = AsyncResult(self._port, label, True)
-        return self._submit(result, function, label, [dump((args, kwargs), f"the arguments of {label}")])
-
-    def _submit(self, result: R, function: Callable[..., Any], label: str, arguments: list[Frames]) -> R:
-        self._port.submit(result, label, self._port.functions.get(function, label), arguments, self._terms, self.stream)
-        return result.launched()
+        arguments, port = dump((args, kwargs), f"the arguments of {label}"), self._port
+        leaves = port.submit_single(result, label, port.functions.get(function, label), arguments, self._terms, self.stream)
+        return result.launched() if leaves else result
 
     def _name_of(self, function: Callable[..., Any]) -> str:
         name = label_of(function)

@@ -6,13 +6,14 @@ closure and those globals are the same objects, and are of kinds that cannot cha
 
 from __future__ import annotations
 
+import builtins
 import types
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from mpikernel.wire.by_value import capture
+from mpikernel.wire.by_value import builtins_of, capture, global_names
 from mpikernel.wire.payload import Frame, Frames, dump
 
 #: Values of just these types are what they are; a module is pickled by its name.
@@ -21,12 +22,31 @@ CONSTANT = (int, float, complex, str, bytes, bool, type(None), types.ModuleType)
 CAPACITY = 256
 
 
+class Simple(NamedTuple):
+    """A function that is its code and a few constants: whether it still is what it was is quickly seen."""
+
+    code: types.CodeType
+    names: tuple[str, ...]  # globals
+    values: tuple[Any, ...]  # what they are
+
+    def still(self, function: Any) -> bool:
+        """Whether a function that was this is this still."""
+        if function.__code__ is not self.code or function.__defaults__ or function.__kwdefaults__ or function.__dict__:
+            return False
+        space = function.__globals__
+        return all(space.get(name, _NOTHING) is value for name, value in zip(self.names, self.values, strict=True))
+
+
+_NOTHING = object()
+
+
 class Pickled(NamedTuple):
     """A function as it travels. `made_of` holds the objects that the pickle was made of, so that their ids stay theirs."""
 
     frames: Frames
     digest: bytes
     made_of: tuple[Any, ...] = ()
+    simple: Simple | None = None
 
 
 class PickledFunctions:
@@ -41,13 +61,15 @@ class PickledFunctions:
         Raises:
             SerializeError: it cannot be pickled; names it.
         """
-        parts = tuple(_parts(function))
         known = self._known.get(id(function))
+        if known is not None and known.simple is not None and known.simple.still(function):
+            return known
+        parts = tuple(_parts(function))
         if known is not None and parts and _same(parts, known.made_of):
             self._known.move_to_end(id(function))
             return known
         frames = dump(function, f"the function {label}")
-        pickled = Pickled(frames, digest(frames), parts)
+        pickled = Pickled(frames, digest(frames), parts, _simple(function) if parts else None)
         if parts:
             self._known[id(function)] = pickled
             if len(self._known) > CAPACITY:
@@ -71,6 +93,17 @@ def _parts(function: Any) -> Iterator[Any]:
     """The objects a function's pickle is made of, in a fixed order; nothing if any of them might change."""
     found: list[Any] = []
     yield from found if _collect(function, found, set()) else ()
+
+
+def _simple(function: Any) -> Simple | None:
+    """A function as `Simple`, if it is so simple."""
+    if type(function) is not types.FunctionType or function.__closure__ or builtins_of(function) is not vars(builtins):
+        return None
+    by_value = function.__globals__.get("__name__") == "__main__"
+    names = tuple(global_names(function.__code__)) if by_value else ()
+    simple = Simple(function.__code__, names, tuple(function.__globals__.get(name, _NOTHING) for name in names))
+    constant = all(value is _NOTHING or type(value) in CONSTANT for value in simple.values)
+    return simple if constant and simple.still(function) else None
 
 
 def _collect(value: Any, found: list[Any], seen: set[int]) -> bool:

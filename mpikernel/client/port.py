@@ -8,23 +8,27 @@ from __future__ import annotations
 import os
 import warnings
 from array import array
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mpikernel.client.areas import Areas, tidy
 from mpikernel.client.pickled import Pickled, PickledFunctions
 from mpikernel.client.questions import REACTIONS as ANSWERS
 from mpikernel.client.questions import Questions
-from mpikernel.client.reactor import PLACES, REACTIONS, record_of, tick
-from mpikernel.client.state import TASKS, Call, ClientState, Collector, MapCollector, OpenBatch
+from mpikernel.client.reactor import PLACES, REACTIONS, carried, let_singles_leave, record_of, tick
+from mpikernel.client.singles import frames_fit
+from mpikernel.client.state import TASKS, Call, ClientState, Collector, MapCollector, OpenBatch, SingleCollector
 from mpikernel.errors import ClosedError, NoWorldError
 from mpikernel.wire.envelope import Frame, Route
 from mpikernel.wire.loop import Loop
-from mpikernel.wire.messages import Apply, CancelCalls, CancelTasks, Message, Submit, SubmitBatch
-from mpikernel.wire.payload import Frames, size
+from mpikernel.wire.messages import Apply, CancelCalls, CancelTasks, Interrupt, Message, Submit, SubmitBatch
+from mpikernel.wire.payload import Frames
 from mpikernel.wire.terms import Terms
 from mpikernel.wire.tree import tree
+
+if TYPE_CHECKING:
+    from mpikernel.client.calls import FutureOfCalls
 
 #: How long `cancel` waits to learn what became of its request (seconds).
 CANCEL_PATIENCE = 5.0
@@ -138,13 +142,9 @@ class Port:
 
     def apply_message(self, call: Call, function: Pickled, arguments: Frames, stream: bool) -> tuple[Message, Frames]:
         """The message of a direct call, with the function if the engine does not have it. Called under the loop's lock."""
-        carried = self._carried(call.engine, function)
-        frames = [*function.frames[:carried], *arguments]
-        return Apply(call.id, self.state.rank, function.digest, carried, call.label, 0, stream, 0.0), frames
-
-    def _carried(self, receiver: int, function: Pickled) -> int:
-        """Hold: how many frames of a function go with the message that is sent now: all or, where it is known, none."""
-        return 0 if self.state.knows(receiver, function.digest, size(function.frames)) else len(function.frames)
+        count = carried(self.state, call.engine, function)
+        frames = [*function.frames[:count], *arguments]
+        return Apply(call.id, self.state.rank, function.digest, count, call.label, 0, stream, 0.0), frames
 
     # tasks -------------------------------------------------------------------------------------------------------------
 
@@ -170,6 +170,28 @@ class Port:
                 self.nudge()
         return calls
 
+    def submit_single(self, collector: SingleCollector, label: str, function: Pickled, arguments: Frames, terms: TermsThen, stream: bool) -> bool:
+        """Queue one task. False if it waits for others, to leave with them: then nothing need be done to have it leave soon."""
+        if stream or self.state.idle or not frames_fit(arguments) or not isinstance(terms, Terms):
+            self.submit(collector, label, function, [arguments], terms, stream)
+            return True
+        self.check_open()
+        state, singles, now = self.state, self.state.singles, self.loop.clock()
+        with self.loop.hold:
+            if singles.pickles and (singles.is_due(now) or not singles.fits(function, label, terms, state.next_call)):
+                let_singles_leave(state, self.loop.out)
+            first = not singles.pickles
+            if first:
+                singles.begin(function, label, terms, state.next_call, now)
+            call = state.new_call("task", label, -1, now, is_task=True)
+            collector.expecting_nothing_but(call)
+            state.tally.holds_from(call.id, collector)
+            call.collector = collector
+            singles.add(arguments[0])
+        if first:
+            self.loop.remind()
+        return False
+
     def _submit(
         self,
         collector: Collector,
@@ -182,15 +204,16 @@ class Port:
     ) -> list[Call]:
         state, now = self.state, self.loop.clock()
         with self.loop.hold:
+            let_singles_leave(state, self.loop.out)
             told = _told(terms)
             calls = [state.new_call("task", label, -1, now, is_task=True) for _ in arguments]
             collector.expecting(calls)
             state.tally.holds(calls, collector)
             for call, frames, weight in zip(calls, arguments, weights, strict=True):
                 call.collector = collector
-                carried = self._carried(TASKS, function)
-                message = Submit(call.id, function.digest, carried, label, now, stream, told, state.settled)
-                self._send(call, state.task, message, [*function.frames[:carried], *frames])
+                count = carried(state, TASKS, function)
+                message = Submit(call.id, function.digest, count, label, now, stream, told, state.settled)
+                self._send(call, state.task, message, [*function.frames[:count], *frames])
                 self._count(call, weight)
         return calls
 
@@ -200,12 +223,13 @@ class Port:
         state, now, count = self.state, self.loop.clock(), len(pickles)
         ends, data = array("I", accumulate(map(len, pickles))).tobytes(), b"".join(pickles)
         with self.loop.hold:
+            let_singles_leave(state, self.loop.out)
             told = _told(terms)
             numbers = state.new_batch(count, label, now, collector)
             collector.expecting_batch(numbers)
-            carried = self._carried(TASKS, function)
-            message = SubmitBatch(numbers.start, count, function.digest, carried, label, now, ends, told, state.settled)
-            self.loop.out.send(state.task, message, [*function.frames[:carried], data])
+            whole = carried(state, TASKS, function)
+            message = SubmitBatch(numbers.start, count, function.digest, whole, label, now, ends, told, state.settled)
+            self.loop.out.send(state.task, message, [*function.frames[:whole], data])
 
     # waiting and cancelling --------------------------------------------------------------------------------------------
 
@@ -255,14 +279,19 @@ class Port:
             raise ClosedError(f"the world is ending ({loop.stop.reason}); this call will not be finished")
         return held
 
-    def cancel(self, calls: Sequence[Call], batches: Sequence[OpenBatch] = ()) -> bool:
-        """Drop calls, and tasks of batches, that have not begun, and wait for the answer. True if every one of them was dropped."""
+    def cancel(self, calls: Sequence[Call], batches: Sequence[OpenBatch] = (), interrupt: bool = False) -> bool:
+        """Drop calls, and tasks of batches, that have not begun, and wait for the answer. True if every one of them was dropped.
+
+        Args:
+            interrupt: have those interrupted that have begun; how they end is not waited for.
+        """
         answers = self.state.answers
         with self.loop.hold:
+            let_singles_leave(self.state, self.loop.out)
             open_calls = [call for call in calls if call.done is None]
             numbers = [number for batch in batches for number in sorted(batch.open)]
             answers.update(dict.fromkeys([*(call.id for call in open_calls), *numbers]))
-            self._ask_to_cancel(open_calls, numbers)
+            self._ask_to_cancel(open_calls, numbers, interrupt)
         self.nudge()
 
         def answered() -> bool:
@@ -274,17 +303,27 @@ class Port:
         dropped += [answers.pop(number) or False for number in numbers]
         return bool(dropped) and all(dropped)
 
-    def cancel_all(self) -> None:
-        """Drop everything that has not begun."""
-        self.cancel(list(self.state.open.values()), list(self.state.batches.values()))
+    def cancel_results(self, results: Iterable[FutureOfCalls], interrupt: bool = False) -> None:
+        """Drop what has not begun of results, as `cancel`."""
+        under_way = [result.under_way() for result in results]
+        calls = [call for calls, _ in under_way for call in calls]
+        self.cancel(calls, [batch for _, batches in under_way for batch in batches], interrupt)
 
-    def _ask_to_cancel(self, calls: Sequence[Call], numbers: Sequence[int]) -> None:
+    def interrupt(self, engines: Sequence[int]) -> None:
+        """Have whatever runs on engines interrupted."""
+        self.check_open()
+        with self.loop.hold:
+            for engine in engines:
+                self.loop.out.send(self.state.engines[engine], Interrupt())
+        self.nudge()
+
+    def _ask_to_cancel(self, calls: Sequence[Call], numbers: Sequence[int], interrupt: bool) -> None:
         tasks = (*(call.id for call in calls if call.is_task), *numbers)
         if tasks:
-            self.loop.out.send(self.state.task, CancelTasks(tasks, interrupt=False))
+            self.loop.out.send(self.state.task, CancelTasks(tasks, interrupt))
         for engine in sorted({call.engine for call in calls if not call.is_task}):
             there = tuple(call.id for call in calls if call.engine == engine and not call.is_task)
-            self.loop.out.send(self.state.engines[engine], CancelCalls(there, interrupt=False))
+            self.loop.out.send(self.state.engines[engine], CancelCalls(there, interrupt))
 
 
 def _told(terms: TermsThen) -> Terms:

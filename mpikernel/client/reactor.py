@@ -6,10 +6,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+from mpikernel.client.pickled import Pickled
+from mpikernel.client.singles import end_singles, send_singles
 from mpikernel.client.state import TASKS, Call, ClientState, Part
 from mpikernel.ledger.records import Record
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import Cancelled, Described, Done, DoneBatch, Lost, Message, Output
+from mpikernel.wire.payload import size
 from mpikernel.wire.transport import Arrival
 
 
@@ -40,7 +43,10 @@ def on_done(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> No
 def on_done_batch(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:
     done = arrival.message
     assert isinstance(done, DoneBatch)
-    batch = state.batches[done.batch]
+    batch = state.batches.get(done.batch)
+    if batch is None:
+        end_singles(state, done, arrival.frames[0], now)
+        return
     part = Part(done, arrival.frames[0], batch, now)
     state.close_in_batch(done.batch, part.numbers)
     state.tally.ended_well(done.engine, part.numbers)
@@ -101,8 +107,21 @@ def show(output: Output) -> None:
 
 
 def tick(state: ClientState, out: Outbox, now: float) -> None:
-    """Let records go to the controller when it is time."""
+    """Let calls leave that wait for others, and records go to the controller when it is time."""
+    let_singles_leave(state, out)
     state.notes.send_when_due(out, now)
+
+
+def let_singles_leave(state: ClientState, out: Outbox) -> None:
+    """Send the tasks that have been submitted one by one, if there are any."""
+    function = state.singles.function
+    if state.singles.pickles and function is not None:
+        send_singles(state, out, carried(state, TASKS, function))
+
+
+def carried(state: ClientState, receiver: int, function: Pickled) -> int:
+    """How many frames of a function go with the message that is sent now: all or, where it is known, none."""
+    return 0 if state.knows(receiver, function.digest, size(function.frames)) else len(function.frames)
 
 
 REACTIONS = {

@@ -56,6 +56,10 @@ class AsyncResult(FutureOfCalls):
         self._calls.extend(calls)
         self._left += len(calls)
 
+    def expecting_nothing_but(self, call: Call) -> None:
+        """This is its only call, about to be sent; under the loop's lock."""
+        self._calls, self._left, self._launched = [call], 1, True
+
     def launched(self) -> Self:
         """Everything has been submitted: have it leave."""
         with self._port.loop.hold:
@@ -136,10 +140,12 @@ class AsyncResult(FutureOfCalls):
         return CompositeError(what, [self._error_of(call) for call in bad], [call.engine for call in bad])
 
     def _error_of(self, call: Call) -> Exception:
-        return call.exception() if call.failed else self._aborted()
+        return call.exception() if call.failed else self._aborted((call,))
 
-    def _aborted(self) -> TaskAborted:
-        return TaskAborted(f"{self._name} was cancelled before it began")
+    def _aborted(self, calls: Sequence[Call] | None = None) -> TaskAborted:
+        """What tells how calls of it were cancelled, or all of them: the first that was interrupted, else that none had begun."""
+        told = {call.done.error for call in (self._bad_calls() if calls is None else calls) if call.done is not None and call.done.started}
+        return TaskAborted(f"{self._name} was {min(told, default='cancelled before it began')}")
 
     # the Future --------------------------------------------------------------------------------------------------------
 
@@ -148,7 +154,7 @@ class AsyncResult(FutureOfCalls):
 
         Raises:
             TimeoutError: it is not there after `timeout` seconds (None or negative: no limit).
-            TaskAborted: the call was cancelled.
+            TaskAborted: the call was cancelled before it began, or interrupted by `abort`; says which.
             the exception that the engine raised; CompositeError for several engines.
         """
         self._await(timeout)
@@ -187,9 +193,16 @@ class AsyncResult(FutureOfCalls):
         return self._port.cancel(*self.under_way()) and self.wait() and self.cancelled()
 
     def abort(self) -> None:
-        """Cancel those of its calls that have not begun; the others end as they will."""
+        """Cancel those of its calls that have not begun, and interrupt those that run.
+
+        It waits until the engines have been told, but not for what runs to end: `wait` does. What runs gets a KeyboardInterrupt, which its
+        `except`, `finally` and `with` see, and another every second until it has ended: C code, as a collective operation of MPI, ends
+        when it returns to Python; the engine's log says where a call is that does not. One that returns a value all the same has it;
+        otherwise asking for it raises TaskAborted. In a world of one rank a call is interrupted only if it runs in the main thread and
+        another thread aborts it.
+        """
         if not self.done():
-            self._port.cancel(*self.under_way())
+            self._port.cancel(*self.under_way(), interrupt=True)
 
     def _await(self, timeout: float | None) -> None:
         if not self.wait(timeout):

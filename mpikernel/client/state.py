@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct, field
 
+from mpikernel.client.singles import Singles
 from mpikernel.client.tally import Tally
 from mpikernel.client.traffic import Held, Traffic
 from mpikernel.errors import UsageError
@@ -39,6 +40,13 @@ class Collector(Protocol):
 
     def awaited(self) -> bool:
         """Whether anybody will be told when it is done."""
+
+
+class SingleCollector(Collector, Protocol):
+    """Who waits for one task."""
+
+    def expecting_nothing_but(self, call: Call) -> None:
+        """This call is about to be sent, and no other; told under the loop's lock."""
 
 
 class MapCollector(Collector, Protocol):
@@ -198,6 +206,7 @@ class ClientState(Struct, eq=False):
     afterwards: Callable[[Callable[[], None]], None]  # has something done when the turn is over
     traffic: Traffic
     tally: Tally = field(default_factory=Tally)
+    singles: Singles = field(default_factory=Singles)  # calls that have not left
     next_call: int = 0
     open: dict[int, Call] = field(default_factory=dict)  # calls that have not ended
     batches: dict[int, OpenBatch] = field(default_factory=dict)  # by their first task, in order

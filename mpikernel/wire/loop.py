@@ -214,6 +214,15 @@ class Loop:
         finally:
             self.hold.reopen(shut)
 
+    def remind(self) -> None:
+        """Have what a tick sends leave soon, but not at once: the attendant sees to it, unless a thread waits here before it comes."""
+        if self.guest is not None:
+            self.nudge()
+        elif self._parked:
+            self._wake_up.set()
+        elif self.bell is not None:
+            self.bell.ring_here()
+
     def wait(self, condition: Callable[[], Any], timeout: float | None = None, settle: bool = True) -> bool:
         """Drive the loop until a condition holds. False if it did not within `timeout` seconds.
 

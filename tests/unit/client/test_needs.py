@@ -69,7 +69,7 @@ def test_nobody_says_anything(view: LoadBalancedView, sent: list[Terms]) -> None
 def test_flags_are_sent(view: LoadBalancedView, sent: list[Terms]) -> None:
     view.set_flags(retries=2, priority=-3, timeout=1, queue_timeout=0.5, targets=[1])
     view.apply_async(inverse, 1)
-    view.map_async(inverse, [1, 2])
+    view.map_async(inverse, [1, 2], chunksize=1)
     assert sent == [Terms((1,), 2, -3, 1.0, 0.5)] * 2
 
 
@@ -78,6 +78,7 @@ def test_flags_for_a_while(view: LoadBalancedView, sent: list[Terms]) -> None:
     with view.temp_flags(priority=9, timeout=3.0):
         view.apply_async(inverse, 1)
     view.apply_async(inverse, 1)
+    view.client.port.nudge()
     assert sent == [Terms(priority=9, timeout=3.0), Terms(priority=1)]
 
 
@@ -140,7 +141,7 @@ def test_tasks_that_have_not_ended_are_open(view: LoadBalancedView, world: Loopb
 
 def test_what_has_ended_is_told(view: LoadBalancedView, world: LoopbackWorld, request: pytest.FixtureRequest) -> None:
     good, bad = run(world, view, [1, 0])
-    mapped = view.map_async(inverse, [1, 0, 2])
+    mapped = view.map_async(inverse, [1, 0, 2], chunksize=1)
     world.run()
     sent = request.getfixturevalue("sent")
     engines = tuple(sorted({call.engine for call in mapped.calls if not call.failed}))
@@ -178,7 +179,7 @@ def test_follow_is_a_flag_of_its_own(view: LoadBalancedView, world: LoopbackWorl
     (good,) = run(world, view, [1])
     sent = request.getfixturevalue("sent")
     with view.temp_flags(follow=good):
-        view.map_async(inverse, [1, 2])
+        view.map_async(inverse, [1, 2], chunksize=1)
         assert view.follow == {good}
     assert sent[0].after is None
     assert sent[0].follow == Needs((), True, True, False, True, "", (good.metadata.engine_id,))

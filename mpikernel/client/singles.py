@@ -1,0 +1,94 @@
+"""Tasks that are submitted one by one in quick succession: they leave together, as one batch, and come back so.
+
+Each is a call of its own all the same, with its own result. What there is to send leaves with the next turn of the loop, which
+the attendant takes if nobody else does; so a task that comes alone is not kept waiting.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+from mpikernel.wire.loop import Outbox
+from mpikernel.wire.messages import Done, DoneBatch, SubmitBatch
+from mpikernel.wire.terms import PLAIN, Terms
+
+if TYPE_CHECKING:
+    from mpikernel.client.pickled import Pickled
+    from mpikernel.client.state import ClientState
+    from mpikernel.wire.envelope import Frame
+
+#: So many leave at once at most, and so many bytes; what is larger alone goes by itself.
+MOST = 500
+ENOUGH = 1 << 15
+SMALL = 1 << 13
+#: They wait for each other at most so long (seconds) while more of them come.
+EVERY = 2e-3
+
+
+class Singles(Struct, eq=False):
+    """Consecutive tasks that have been submitted and have not left. All of one function, under the same terms."""
+
+    function: Pickled | None = None
+    label: str = ""
+    terms: Terms = PLAIN
+    first: int = 0
+    since: float = 0.0  # when the first was submitted
+    pickles: list[Frame] = field(default_factory=list)
+    weight: int = 0  # bytes in them
+
+    def fits(self, function: Pickled, label: str, terms: Terms, number: int) -> bool:
+        """Whether a task may leave with those that are here."""
+        same = function is self.function and label == self.label and (terms is self.terms or terms == self.terms)
+        return same and number == self.first + len(self.pickles)
+
+    def begin(self, function: Pickled, label: str, terms: Terms, number: int, now: float) -> None:
+        """The next task is the first of a new batch."""
+        self.function, self.label, self.terms, self.first, self.since = function, label, terms, number, now
+
+    def add(self, pickle: Frame) -> None:
+        """The next task is called with this."""
+        self.pickles.append(pickle)
+        self.weight += len(pickle)
+
+    def is_due(self, now: float) -> bool:
+        """Whether they should leave before another one comes."""
+        return len(self.pickles) >= MOST or self.weight >= ENOUGH or now - self.since > EVERY
+
+
+def send_singles(state: ClientState, out: Outbox, carried: int) -> None:
+    """Have those that are here leave with the next mail; `carried` frames of their function go with them."""
+    singles, pickles = state.singles, state.singles.pickles
+    assert singles.function is not None
+    ends = array("I", accumulate(map(len, pickles))).tobytes()
+    message = SubmitBatch(
+        singles.first, len(pickles), singles.function.digest, carried, singles.label, singles.since, ends, singles.terms, state.settled
+    )
+    singles.pickles, singles.weight = [], 0
+    out.send(state.task, message, [*singles.function.frames[:carried], b"".join(pickles)])
+
+
+def end_singles(state: ClientState, done: DoneBatch, frame: Frame, now: float) -> None:
+    """Consecutive ones have ended well: each is told to its result."""
+    data, ends, times = memoryview(frame), memoryview(done.ends).cast("I"), memoryview(done.times).cast("d")
+    begins, count = (0, *ends[:-1]), len(ends)
+    numbers = range(done.first, done.first + count)
+    for index, number in enumerate(numbers):
+        call = state.open.pop(number, None)
+        if call is None:  # ended before: a task that was run twice
+            continue
+        call.done = Done(number, done.engine, "ok", times[index], times[count + index], "", "", "")
+        call.frames, call.engine, call.received = (data[begins[index] : ends[index]],), done.engine, now
+        collector, call.collector = call.collector, None
+        if collector is not None:
+            collector.arrived(call)
+    state.tally.ended_well(done.engine, numbers)
+
+
+def frames_fit(frames: Sequence[Frame]) -> bool:
+    """Whether a task that is called with these may leave with others."""
+    return len(frames) == 1 and len(frames[0]) <= SMALL
