@@ -27,6 +27,7 @@
      |- PoolTimeoutError (multiprocessing.TimeoutError, TimeoutError)
      |                                  a result of a Pool is not there in time
      |- RemoteError (RuntimeError)      stands for an exception that could not be rebuilt here
+     |- ItemsFailed                     how a task with several items ends some of which failed; only its row in the ledger shows it
      |- RemoteTraceback                 the cause of an exception that came from an engine: its traceback as text
      `- CompositeError (ExceptionGroup) what went wrong on several engines
 
@@ -201,6 +202,23 @@ class RemoteError(MpikernelError, RuntimeError):
 
     def __str__(self) -> str:
         return f"{self.ename}: {self.evalue}"
+
+
+class ItemsFailed(MpikernelError):
+    """How a task with several items ends when some of them failed: it brings the script what each of them raised.
+
+    Attributes:
+        values: one for each item; None for those that failed.
+        failures: of each that failed its index in the task, its exception as frames, and that in one line; in order.
+    """
+
+    def __init__(self, values: list[Any], failures: list[tuple[int, list[bytes], str]]) -> None:
+        super().__init__(values, failures)
+        self.values = values
+        self.failures = failures
+
+    def __str__(self) -> str:
+        return f"{len(self.failures)} of {len(self.values)} items failed, the first: {self.failures[0][2]}"
 
 
 class RemoteTraceback(MpikernelError):

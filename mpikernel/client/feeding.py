@@ -1,31 +1,28 @@
 """Feeds the tasks of a map from its source: a window of them is under way, and more is read as those end.
 
 The source is read by whoever drives the loop then: the thread that made the map, one that waits for results, or the attendant. No two
-threads read at once. What the source raises ends it, and is the error of the result.
+threads read at once. What the source raises ends it, and is the error of the result. How it is read: reading.py.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterator
 from typing import Any
 
+from mpikernel.client.arrivals import length, seconds
+from mpikernel.client.chunking import Sizes
 from mpikernel.client.mapped import TaskMapResult
 from mpikernel.client.pickled import Pickled
 from mpikernel.client.port import Port, TermsThen
+from mpikernel.client.reading import NO_BOUND, Reader
+from mpikernel.client.state import Call, Part
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.payload import Frames, dump
 
-#: Tasks under way at once: for each engine as many as the task interface gives one, and no less than for a few engines.
-FOR_EACH = 1024
-LEAST_WINDOW = 4096
 #: A message has so many tasks at most, and so many bytes of what they are called with; what is larger alone goes by itself.
 MOST = 1000
 ENOUGH = 1 << 15
 SMALL = 1 << 14
-#: Reading pauses after so long (seconds), so that what has been read is on its way, and whoever reads can go on.
-SLICE = 0.02
 
 
 class Submission:
@@ -64,33 +61,47 @@ class Submission:
         return dump((row, {}), f"the arguments of {self._label}")
 
 
+class Limits:
+    """How much of a map may be under way at once: tasks, and items (None: no limit)."""
+
+    def __init__(self, tasks: int, items: int | None) -> None:
+        self.tasks = tasks
+        self.items = NO_BOUND if items is None else items
+
+
 class Feed:
     """The source of one map. With `by_itself` it goes on as tasks end; else only when it is told to."""
 
     def __init__(
-        self, port: Port, result: TaskMapResult, submission: Submission, rows: Iterator[tuple[Any, ...]], window: int, by_itself: bool
+        self, port: Port, result: TaskMapResult, submission: Submission, reader: Reader, sizes: Sizes, limits: Limits, by_itself: bool
     ) -> None:
         self.over = False
-        self.last: tuple[Any, ...] = ()  # the row that was read last
         self._port = port
         self._result = result
         self._submission = submission
-        self._rows = rows
-        self._window = window
+        self._reader = reader
+        self._sizes = sizes
+        self._limits = limits
         self._by_itself = by_itself
         self._reading = threading.Lock()
         self._asked = False  # to go on after this turn
-        self._exhausted = False
         result.source = self
         port.state.feeding += 1
 
-    def room_made(self) -> None:
+    def ended(self, piece: Part | Call, items: int) -> None:
+        self._sizes.measured(items, length(piece), lambda: seconds(piece))
         if self._by_itself and not self.over and not self._asked and self._wanted():
             self._asked = True
             self._port.loop.afterwards(self._go_on)
 
     def _wanted(self) -> bool:
-        return not self.over and self._result.in_flight <= self._window * 3 // 4
+        return not self.over and self._result.tasks.in_flight <= self._limits.tasks * 3 // 4
+
+    @property
+    def _room(self) -> int:
+        """Items that may be read: what is ahead of those that have ended, or been taken by whoever asks for them."""
+        tasks = self._result.tasks
+        return self._limits.items - tasks.items + (tasks.ended_items if self._by_itself else tasks.taken_items)
 
     def start(self) -> None:
         """Submit the first tasks.
@@ -98,7 +109,7 @@ class Feed:
         Raises:
             what the source raises, and SerializeError for what cannot be sent: nothing has been submitted then.
         """
-        self._read(self._window, strict=True)
+        self._read(self._limits.tasks, strict=True)
         self._go_on()
 
     def _go_on(self) -> None:
@@ -106,14 +117,14 @@ class Feed:
         self._asked = False
         while self._wanted():
             try:
-                going = self._read(self._window - self._result.in_flight)
+                going = self._read(self._limits.tasks - self._result.tasks.in_flight)
             except Exception:  # the result has it, or the world ends
                 return
-            if not going or self._result.in_flight:  # what ends from now on will come here again
+            if not going or self._result.tasks.in_flight:  # what ends from now on will come here again
                 return
 
     def read(self, count: int) -> None:
-        """Submit at most so many tasks more, now; at least one, if there is any."""
+        """Submit at most so many tasks more, now; at least one, if there is any and room for it."""
         self._read(count)
 
     def _read(self, count: int, strict: bool = False) -> bool:
@@ -125,38 +136,22 @@ class Feed:
         """
         if self.over or count < 1 or not self._reading.acquire(blocking=False):
             return False
+        going = False
         try:
-            rows = self._collect(count)
-            error = self._result.source_error
+            payloads = self._reader.read(count, self._room)
+            error = self._result.source_error = self._reader.error
             if error is not None and strict:
                 raise error
-            self._submission.send(self._result, rows)
-        except BaseException:
-            self._exhausted = True
-            raise
+            self._submission.send(self._result, payloads)
+            going = not self._reader.exhausted
         finally:
             self._reading.release()
-            if self._exhausted:
+            if not going:
                 self.stop()
         if error is not None:
             raise error
         self._port.nudge()
         return True
-
-    def _collect(self, count: int) -> list[Frames]:
-        """The payloads of the next tasks. What goes wrong is the result's error, and the end."""
-        until, payload = time.monotonic() + SLICE, self._submission.payload
-        rows: list[Frames] = []
-        try:
-            for row in self._rows:
-                rows.append(payload(row))
-                self.last = row
-                if len(rows) == count or time.monotonic() > until:
-                    return rows
-        except BaseException as error:
-            self._result.source_error = error
-        self._exhausted = True
-        return rows
 
     def stop(self) -> None:
         with self._port.loop.hold:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+from mpikernel.errors import ItemsFailed, TaskReject
+from mpikernel.wire.failure import describe, one_line
 
 
 class Starred:
@@ -20,3 +23,50 @@ class Starred:
 def apply_to_items(function: Callable[..., Any], *columns: Iterable[Any]) -> list[Any]:
     """The function's values for the items of equally long sequences."""
     return list(map(function, *columns))
+
+
+class ItemByItem:
+    """Calls a function for the items of a chunk. What one of them raises costs no other one.
+
+    An item that fails is tried again in its place, `retries` times. What is raised through is the whole chunk's: that this engine
+    is not one for it, what is no Exception, such as an interrupt, and the failure of an only item.
+    """
+
+    def __init__(self, function: Callable[..., Any], retries: int) -> None:
+        self._function = function
+        self._retries = retries
+
+    def __call__(self, *columns: Sequence[Any]) -> list[Any]:
+        values: list[Any] = []
+        failures: list[tuple[int, list[bytes], str]] = []
+        function, keep = self._function, values.append
+        for arguments in zip(*columns, strict=True):
+            try:
+                keep(function(*arguments))
+            except TaskReject:
+                raise
+            except Exception as error:
+                value, failure = self._try_again(error, arguments)
+                if failure is not None:
+                    if len(columns[0]) == 1:
+                        raise failure
+                    failures.append((len(values), _described(failure, len(values)), one_line(failure)))
+                keep(value)
+        if failures:
+            raise ItemsFailed(values, failures)
+        return values
+
+    def _try_again(self, error: Exception, arguments: Sequence[Any]) -> tuple[Any, Exception | None]:
+        """What came of an item that has failed once: its value, or what it raised the last time."""
+        for _ in range(self._retries):
+            try:
+                return self._function(*arguments), None
+            except TaskReject:
+                raise
+            except Exception as again:
+                error = again
+        return None, error
+
+
+def _described(error: Exception, index: int) -> list[bytes]:
+    return [bytes(frame) for frame in describe(error, f"item {index} of its task:")]

@@ -2,23 +2,66 @@
 
 from __future__ import annotations
 
-import itertools
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sized
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from typing import Any, NamedTuple
 
-from mpikernel.client.feeding import FOR_EACH, LEAST_WINDOW, Feed, Submission
-from mpikernel.client.items import apply_to_items
+from msgspec.structs import replace
+
+from mpikernel.client.arrivals import Arrivals
+from mpikernel.client.chunking import AdaptiveSizes, FixedSizes, Sizes
+from mpikernel.client.feeding import Feed, Limits, Submission
+from mpikernel.client.items import ItemByItem
 from mpikernel.client.mapped import TaskMapResult
-from mpikernel.client.port import TermsThen
+from mpikernel.client.outcomes import Outcomes
+from mpikernel.client.port import Port, TermsThen
+from mpikernel.client.reading import Chunks, Reader, Singles
 from mpikernel.client.result import AsyncMapResult
 from mpikernel.client.streaming import Window, stream
 from mpikernel.client.view import View
 from mpikernel.errors import UsageError
+from mpikernel.wire.terms import Terms
 
 #: How many tasks `imap` keeps under way for each engine at first, unless told otherwise; more if they are short.
 WINDOW = 4
+#: Tasks under way at once: for each engine as many as the task interface gives one, and no less than for a few engines.
+FOR_EACH = 1024
+LEAST_WINDOW = 4096
+#: Where the size of tasks follows their times, so many for each engine are enough.
+AHEAD = 4
+#: Seconds between looks at how far a map is, while its bar is shown.
+LOOK_EVERY = 0.5
+
+
+class Manner(NamedTuple):
+    """How the items of a map are put into tasks, and what becomes of their failures."""
+
+    ordered: bool
+    chunksize: int | None
+    return_exceptions: bool
+    buffersize: int | None
+
+    def check(self) -> None:
+        """Refuse numbers that make no sense."""
+        for name in ("chunksize", "buffersize"):
+            number = getattr(self, name)
+            if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
+                raise UsageError(f"{name}={number!r} is not a number of items: it is 1 or more")
+
+    def sizes(self, engines: int, items: int | None) -> Sizes:
+        """How many items go in one task."""
+        if self.chunksize is not None:
+            return FixedSizes(self._size)
+        return AdaptiveSizes(engines, items, None if self.buffersize is None else max(1, self.buffersize // (2 * engines)))
+
+    def expected(self, items: int | None) -> int | None:
+        """What a result's length will be."""
+        return items if items is None or self.chunksize is None else -(-items // self._size)
+
+    @property
+    def _size(self) -> int:
+        size = self.chunksize or 1
+        return size if self.buffersize is None else min(size, self.buffersize)
 
 
 class MappingView(View):
@@ -29,94 +72,155 @@ class MappingView(View):
     def _terms(self) -> TermsThen:
         """Those of the calls that are made now."""
 
+    @property
+    @abstractmethod
+    def retries(self) -> int:
+        """How often an item that failed is tried again."""
+
     @abstractmethod
     def _name_of(self, function: Callable[..., Any]) -> str:
         """What calls of a function are called."""
 
     def map_async(
-        self, function: Callable[..., Any], *sequences: Iterable[Any], ordered: bool = True, chunksize: int = 1
+        self,
+        function: Callable[..., Any],
+        *sequences: Iterable[Any],
+        ordered: bool = True,
+        chunksize: int | None = None,
+        return_exceptions: bool = False,
+        buffersize: int | None = None,
     ) -> AsyncMapResult:
-        """Call the function for the items of sequences, as tasks of `chunksize` items, without waiting.
+        """Call the function for the items of sequences without waiting. An item that raises costs no other one.
 
         Args:
             function: called with one item of each sequence.
-            sequences: iterables; like Python's map it stops with the shortest.
+            sequences: iterables; like Python's map it stops with the shortest. They are read as tasks end, not all of them first.
             ordered: whether iterating over the result keeps the order, or gives what is there first. `get()` is in order anyway.
-            chunksize: items in one task. What one of them raises is the error of its task.
+            chunksize: items in one task. If None, as many as it takes for a task to last some 30 ms, by the time that items are seen
+                to take, and fewer towards the end; `len` and `progress` of the result then count items, else tasks.
+            return_exceptions: give the exception of an item that failed in the place of its value instead of raising it.
+            buffersize: items that may have been read and not have ended; None for no limit but that of the tasks under way.
+
+        Raises:
+            UsageError: a number that makes no sense, or no sequence.
+            SerializeError: the function, or one of the items that are read at once, cannot be sent; later ones fail the result.
         """
-        feed, result = self._feed(function, sequences, ordered, chunksize, max(LEAST_WINDOW, FOR_EACH * len(self)), by_itself=True)
+        manner = Manner(ordered, chunksize, return_exceptions, buffersize)
+        window = AHEAD * len(self) if chunksize is None else max(LEAST_WINDOW, FOR_EACH * len(self))
+        feed, result = self._feed(function, sequences, manner, window, by_itself=True)
         feed.start()
         return result.launched()
 
     def _feed(
-        self,
-        function: Callable[..., Any],
-        sequences: tuple[Iterable[Any], ...],
-        ordered: bool,
-        chunksize: int,
-        window: int,
-        by_itself: bool,
+        self, function: Callable[..., Any], sequences: tuple[Iterable[Any], ...], manner: Manner, window: int, by_itself: bool
     ) -> tuple[Feed, TaskMapResult]:
         label, port = self._name_of(function), self._port
-        rows = _rows(sequences, chunksize)
+        if not sequences:
+            raise UsageError("map needs at least one sequence beside the function")
+        manner.check()
         port.check_open()
-        whole = function if chunksize == 1 else partial(apply_to_items, function)
-        submission = Submission(port, port.functions.get(whole, label), label, self._terms, self.stream)
-        result = TaskMapResult(port, label, ordered, chunksize > 1, _length(sequences, chunksize))
-        return Feed(port, result, submission, rows, window, by_itself), result
+        chunked, items = manner.chunksize != 1, _length(sequences)
+        whole, terms = (ItemByItem(function, self.retries), _once(self._terms)) if chunked else (function, self._terms)
+        submission = Submission(port, port.functions.get(whole, label), label, terms, self.stream)
+        sizes = manner.sizes(len(self), items)
+        reader = _chunks(sequences, submission, sizes) if chunked else Singles(zip(*sequences, strict=False), submission.payload)
+        outcomes = Outcomes(chunked, manner.return_exceptions, lambda engine: f"{_place(port, engine)}, in {label}")
+        tasks, by_items = Arrivals(reader.begins), manner.chunksize is None
+        result = TaskMapResult(port, label, manner.ordered, tasks, outcomes, manner.expected(items), by_items)
+        return Feed(port, result, submission, reader, sizes, Limits(window, manner.buffersize), by_itself), result
 
-    def map_sync(self, function: Callable[..., Any], *sequences: Iterable[Any], ordered: bool = True, chunksize: int = 1) -> list[Any]:
-        """As `map_async`; the list of values."""
-        values: list[Any] = self.map_async(function, *sequences, ordered=ordered, chunksize=chunksize).get()
+    def map_sync(
+        self,
+        function: Callable[..., Any],
+        *sequences: Iterable[Any],
+        ordered: bool = True,
+        chunksize: int | None = None,
+        return_exceptions: bool = False,
+        buffersize: int | None = None,
+        progress: bool = False,
+    ) -> list[Any]:
+        """As `map_async`; the list of values.
+
+        Args:
+            progress: show a bar on stderr while it waits (on no terminal, a line now and then). Sequences whose length is not known
+                are read to their end first, since the bar has one.
+        """
+        known = _read(sequences) if progress and _length(sequences) is None else sequences
+        result = self.map_async(
+            function, *known, ordered=ordered, chunksize=chunksize, return_exceptions=return_exceptions, buffersize=buffersize
+        )
+        if progress:
+            result.wait_interactive(LOOK_EVERY)
+        values: list[Any] = result.get()
         return values
 
     def map(
-        self, function: Callable[..., Any], *sequences: Iterable[Any], block: bool | None = None, ordered: bool = True, chunksize: int = 1
+        self, function: Callable[..., Any], *sequences: Iterable[Any], block: bool | None = None, progress: bool = False, **options: Any
     ) -> Any:
-        """As `map_async`; the list of values if `block` is set, else an AsyncMapResult."""
-        return self._blocked(self.map_async(function, *sequences, ordered=ordered, chunksize=chunksize), block)
+        """As `map_sync` if `block` is set, else as `map_async`, whose `options` it takes too.
+
+        Args:
+            block: the view's own if None.
+            progress: as in `map_sync`; a UsageError where it does not wait: the result's `wait_interactive` shows a bar there.
+        """
+        if self.block if block is None else block:
+            return self.map_sync(function, *sequences, progress=progress, **options)
+        if progress:
+            raise UsageError(
+                "progress=True shows a bar while map waits, but this one does not: use map_sync, or the result's wait_interactive"
+            )
+        return self.map_async(function, *sequences, **options)
 
     def imap(
         self,
         function: Callable[..., Any],
         *sequences: Iterable[Any],
         ordered: bool = True,
-        chunksize: int = 1,
+        chunksize: int | None = None,
         max_outstanding: int | None = None,
         return_exceptions: bool = False,
+        buffersize: int | None = None,
     ) -> Iterator[Any]:
         """Values as they come. The sequences are read only as far as needed, so they may be endless.
 
         Args:
-            function, sequences, ordered, chunksize: as in `map_async`.
-            max_outstanding: tasks under way at once; a few for each engine if None.
-            return_exceptions: give the exception of a task in place of each of its values instead of raising it.
+            function, sequences, ordered, chunksize, return_exceptions: as in `map_async`.
+            max_outstanding: tasks under way at once, each with one item unless `chunksize` is given; a few for each engine if None.
+            buffersize: items that may have been read and whose values have not been taken; None for no limit but that of tasks.
         """
-        least = WINDOW * len(self) if max_outstanding is None else max_outstanding
-        if least < 1:
+        if max_outstanding is not None and max_outstanding < 1:
             raise UsageError(f"max_outstanding={max_outstanding!r} lets nothing run: it is 1 or more")
-        most = max(LEAST_WINDOW, least) if max_outstanding is None else least
-        feed, result = self._feed(function, sequences, ordered, chunksize, most, by_itself=False)
-        return stream(feed, result, Window(least, most), chunksize, ordered, return_exceptions)
+        if max_outstanding is not None and chunksize is None:
+            chunksize = 1
+        least = WINDOW * len(self) if max_outstanding is None else max_outstanding
+        most = least if chunksize is None or max_outstanding is not None else max(LEAST_WINDOW, least)
+        manner = Manner(ordered, chunksize, return_exceptions, buffersize)
+        feed, result = self._feed(function, sequences, manner, most, by_itself=False)
+        return stream(feed, result, Window(least, most), ordered)
 
 
-def _rows(sequences: tuple[Iterable[Any], ...], chunksize: int) -> Iterator[tuple[Any, ...]]:
-    """What each task is called with: an item of each sequence, or `chunksize` of each as columns; read lazily."""
-    if not sequences:
-        raise UsageError("map needs at least one sequence beside the function")
-    if not isinstance(chunksize, int) or isinstance(chunksize, bool) or chunksize < 1:
-        raise UsageError(f"chunksize={chunksize!r} is not a number of items: it is 1 or more")
-    rows = zip(*sequences, strict=False)
-    return rows if chunksize == 1 else _chunked(rows, chunksize)
+def _once(terms: TermsThen) -> TermsThen:
+    """The terms of tasks that try their items again themselves."""
+    return replace(terms, retries=0) if isinstance(terms, Terms) else lambda: replace(terms(), retries=0)
 
 
-def _length(sequences: tuple[Iterable[Any], ...], chunksize: int) -> int | None:
-    """How many tasks there will be; None if that is not known."""
+def _chunks(sequences: tuple[Iterable[Any], ...], submission: Submission, sizes: Sizes) -> Reader:
+    single = len(sequences) == 1
+    return Chunks(iter(sequences[0]) if single else zip(*sequences, strict=False), single, submission.payload, sizes)
+
+
+def _length(sequences: tuple[Iterable[Any], ...]) -> int | None:
+    """How many items there will be; None if that is not known."""
     if not all(isinstance(sequence, Sized) for sequence in sequences):
         return None
-    return -(-min(len(sequence) for sequence in sequences if isinstance(sequence, Sized)) // chunksize)
+    return min(len(sequence) for sequence in sequences if isinstance(sequence, Sized))
 
 
-def _chunked(rows: Iterator[tuple[Any, ...]], chunksize: int) -> Iterator[tuple[Any, ...]]:
-    while chunk := tuple(itertools.islice(rows, chunksize)):
-        yield tuple(zip(*chunk, strict=True))
+def _read(sequences: tuple[Iterable[Any], ...]) -> Sequence[Sequence[Any]]:
+    """The same items as sequences whose length is known."""
+    return list(zip(*zip(*sequences, strict=False), strict=True)) or [()] * len(sequences)
+
+
+def _place(port: Port, engine: int) -> str:
+    rank = port.state.engines[engine]
+    return f"on engine {engine} (rank {rank}, host {port.state.hosts[rank]})"

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from mpikernel.client.arrivals import length
 from mpikernel.client.feeding import Feed
 from mpikernel.client.mapped import TaskMapResult
-from mpikernel.client.state import Call, Part
 
 #: A window that is used up within this (seconds) is too small.
 TOO_SOON = 5e-3
@@ -34,7 +34,7 @@ class Window:
         self._since, self._taken = now, 0
 
 
-def stream(feed: Feed, result: TaskMapResult, window: Window, chunksize: int, ordered: bool, return_exceptions: bool) -> Iterator[Any]:
+def stream(feed: Feed, result: TaskMapResult, window: Window, ordered: bool) -> Iterator[Any]:
     """The values of a map. Its source is read by the thread that asks for the next one."""
     taken = 0  # tasks
     try:
@@ -43,27 +43,9 @@ def stream(feed: Feed, result: TaskMapResult, window: Window, chunksize: int, or
             if feed.over and taken == result.submitted:
                 return
             position, piece = result.take_next(taken if ordered else None)
-            yield from _values(result, piece, _items(feed, result, position, chunksize) if return_exceptions else 0)
-            count = len(piece) if isinstance(piece, Part) else 1
+            yield from result.values_of(position, piece)
+            count = length(piece)
             taken += count
             window.take(count)
     finally:
         feed.stop()
-
-
-def _items(feed: Feed, result: TaskMapResult, position: int, chunksize: int) -> int:
-    """How many items the task at a position has."""
-    if chunksize == 1:
-        return 1
-    return len(feed.last[0]) if position == result.submitted - 1 else chunksize
-
-
-def _values(result: TaskMapResult, piece: Part | Call, items: int) -> Iterator[Any]:
-    """What a piece brought; a task that failed raises its exception, or gives it for each of its `items`, if there are any."""
-    try:
-        yield from result.good_values(piece)
-    except Exception as error:
-        if not items:
-            raise
-        for _ in range(items):
-            yield error

@@ -13,7 +13,7 @@ METHODS = 25
 
 # Classes that may have more methods, each with its reason.
 MORE_METHODS = {
-    "mpikernel.client.mapped.TaskMapResult": "all of an AsyncResult, for tasks that have no objects of their own",
+    "mpikernel.client.client.Client": "all that is known of the world, under the names of IPython's parallel tools, a line or two each",
     "mpikernel.client.result.AsyncResult": "each is a name that users know from IPython's parallel tools, and a line or two long",
 }
 

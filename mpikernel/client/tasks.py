@@ -1,0 +1,151 @@
+"""ResultOfTasks: a map's result as the collector of its tasks, which have no objects of their own until somebody asks for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from typing import Protocol, Self
+
+from mpikernel.client.arrivals import Arrivals
+from mpikernel.client.calls import FutureOfCalls
+from mpikernel.client.port import Port
+from mpikernel.client.result import AsyncMapResult
+from mpikernel.client.state import Call, OpenBatch, Part
+
+
+class Source(Protocol):
+    """Where the tasks of a map come from."""
+
+    over: bool  # whether everything has been submitted that ever will be
+
+    def ended(self, piece: Part | Call, items: int) -> None:
+        """Tasks have ended, which had so many items; told under the loop's lock."""
+
+    def stop(self) -> None:
+        """Submit nothing more."""
+
+
+class ResultOfTasks(AsyncMapResult):
+    """What is known of the tasks of a map, and when they are done.
+
+    Args:
+        expected: how many of them there will be, if that is known.
+        by_items: whether they count items.
+    """
+
+    def __init__(self, port: Port, name: str, ordered: bool, tasks: Arrivals, expected: int | None, by_items: bool) -> None:
+        super().__init__(port, name, ordered)
+        self.tasks = tasks
+        self.source: Source | None = None
+        self.source_error: BaseException | None = None  # of the user's source, or of items that could not be sent
+        self._expected = expected
+        self._by_items = by_items
+        self._cut = False  # it was cancelled before all had been submitted
+        self._over = False  # all have ended
+
+    # what happens, told under the loop's lock ---------------------------------------------------------------------------
+
+    @property
+    def submitted(self) -> int:
+        """Tasks that have been submitted so far."""
+        return self.tasks.rows.count
+
+    def expecting(self, calls: Sequence[Call]) -> None:
+        for call in calls:
+            self.tasks.rows.add(range(call.id, call.id + 1))
+
+    def expecting_batch(self, numbers: range) -> None:
+        """These tasks are about to be sent."""
+        self.tasks.rows.add(numbers)
+
+    def arrived(self, call: Call) -> None:
+        self._put(call.id, call)
+
+    def part_arrived(self, part: Part) -> None:
+        """Some tasks have ended well."""
+        self._put(part.numbers.start, part)
+
+    def _put(self, number: int, piece: Part | Call) -> None:
+        items = self.tasks.put(number, piece)
+        if self.source is not None:
+            self.source.ended(piece, items)
+        self.settle_when_over()
+
+    def settle_when_over(self) -> None:
+        """Become done after this turn if nothing is to come any more."""
+        if not self._over and not self.tasks.in_flight and self.source is not None and self.source.over:
+            self._over = True
+            self._port.loop.afterwards(self._tell)
+
+    def launched(self) -> Self:
+        self._port.nudge()
+        return self
+
+    @property
+    def rows(self) -> Sequence[range]:
+        """The numbers of its tasks, as far as they have been submitted."""
+        return list(self.tasks.rows)
+
+    @property
+    def pieces(self) -> Collection[Part | Call]:
+        """What has ended of it, and has not been let go of."""
+        return self.tasks.pieces.values()
+
+    # what became of it --------------------------------------------------------------------------------------------------
+
+    def _bad_calls(self) -> Sequence[Call]:
+        return [call for _, call in sorted(self.tasks.bad.items())]
+
+    def _settle(self) -> None:
+        bad = self._bad_calls()
+        if bad and len(bad) == self.submitted and all(call.aborted for call in bad):
+            FutureOfCalls.cancel(self)
+            self.set_running_or_notify_cancel()
+            return
+        super()._settle()
+
+    @property
+    def _number(self) -> int:
+        return next((row.start for row in self.tasks.rows), -1)
+
+    # cancelling ----------------------------------------------------------------------------------------------------------
+
+    def under_way(self) -> tuple[Sequence[Call], Sequence[OpenBatch]]:
+        """What has not ended of it; from now on nothing more is submitted."""
+        if self.source is not None and not self.source.over:
+            self._cut = True
+            self.source.stop()
+        with self._port.loop.hold:
+            state = self._port.state
+            calls = [call for call in state.open.values() if call.collector is self]
+            return calls, [batch for batch in state.batches.values() if batch.collector is self]
+
+    # as if each task were a call -------------------------------------------------------------------------------------------
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """Its tasks as calls, in order, as they stand now."""
+        with self._port.loop.hold:
+            return self.tasks.calls(self._open_call)
+
+    def _open_call(self, number: int) -> Call:
+        return self._port.state.open.get(number) or Call(number, "task", self._name, -1, self._begun, is_task=True)
+
+    def __len__(self) -> int:
+        if self._expected is None or self.source is None or self.source.over:
+            return self.tasks.items if self._by_items else self.submitted
+        return self._expected
+
+    @property
+    def progress(self) -> int:
+        return self.tasks.ended_items if self._by_items else self.tasks.ended
+
+    @property
+    def msg_ids(self) -> list[int]:
+        return [number for row in self.tasks.rows for number in row]
+
+    @property
+    def elapsed(self) -> float:
+        if not self.done():
+            return time.time() - self._begun
+        return max((piece.received for piece in self.tasks.pieces.values()), default=self._begun) - self._begun
