@@ -8,6 +8,7 @@ import time
 
 from mpikernel import engine
 from mpikernel.boot.hosting import Rank
+from mpikernel.engine.cutting import Cutter
 from mpikernel.engine.output import Output
 from mpikernel.engine.runner import Runner, become_main
 from mpikernel.engine.service import host_engine, serve, serve_pending
@@ -25,6 +26,9 @@ def host(rank: Rank) -> None:
     output.head(f"=== {time.strftime('%Y-%m-%d %H:%M:%S')} engine {number}, rank {rank.rank}, process {os.getpid()}")
     runner = Runner(EngineState(number, rank.rank, rank.hosts[rank.rank]), rank.loop, output)
     host_engine(rank.loop, runner)
+    cutter = Cutter(runner, rank.signals.send_cut)
+    rank.signals.lands = cutter.land
+    rank.loop.host(cutter, {}, lambda _cutter, _out, now: cutter.tick(now) if rank.loop.stop is None else None)
     rank.user_code.append(lambda: runner.in_user_code)
     rank.at_goodbye.append(lambda _out: output.close())
     if rank.settings.comm_world == "engines":

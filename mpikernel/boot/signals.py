@@ -1,4 +1,4 @@
-"""Signals that ask the world to end, and how user code is interrupted when it does.
+"""Signals that ask the world to end, how user code is interrupted when it does, and how one call of an engine is.
 
 A signal may come to one rank or to all. Whoever gets one tells the controller, which ends the world in order. In a rank
 that is in user code, KeyboardInterrupt is raised there, so that its `finally` and `with` run.
@@ -25,6 +25,9 @@ from mpikernel.wire.loop import Loop, Outbox
 from mpikernel.wire.messages import Signalled
 from mpikernel.world.exit_codes import SIGNAL_BASE
 
+#: Asks a process from inside to interrupt the call that it runs. SIGINT would be taken for one from outside; nobody sends this one, and
+#: who is sent it ignores it.
+CUT = signal.SIGURG
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 #: User code that does not end is interrupted again after this share of the grace: its `finally` and `with` are to have their time.
 AGAIN = 0.8
@@ -110,6 +113,7 @@ class Signals:
 
     def __init__(self, loop: Loop, controller: int, patience: float, in_user_code: Callable[[], bool]) -> None:
         self.first: int | None = None  # the signal that came first
+        self.lands: Callable[[], bool] = lambda: False  # whether what the main thread runs is to be interrupted now
         self._loop = loop
         self._controller = controller
         self._patience = patience  # with a controller that is told and does not answer (seconds)
@@ -126,6 +130,7 @@ class Signals:
     def install(self) -> None:
         """Take over the handlers; main thread only."""
         before = {signum: signal.signal(signum, self._handle) for signum in ENDING}
+        signal.signal(CUT, self._cut)  # let in as the user's own are: not where it would break into our work
         Visitors(self._loop, self._in_user_code, self._handle).receive()
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         os.register_at_fork(before=self._hold_back, after_in_parent=self._go_on, after_in_child=lambda: self._let_go(before))
@@ -168,6 +173,20 @@ class Signals:
         if self._in_user_code() and now - self._interrupted > self._again:  # one may come in several ways; `finally` is to get its time
             self._interrupted = now
             self._loop.hold.interrupt(KeyboardInterrupt(signal.Signals(signum).name))
+
+    def send_cut(self) -> None:
+        """Have `lands` asked in the main thread, as soon as it runs Python code."""
+        signal.pthread_kill(self._main, CUT)
+
+    def _cut(self, signum: int, frame: FrameType | None) -> None:
+        """Do in the call what Ctrl-C does in a program: the user's code may have a handler of its own for it."""
+        if not self.lands():
+            return
+        handler = signal.getsignal(signal.SIGINT)
+        if callable(handler) and handler != self._handle:
+            handler(signal.SIGINT, frame)
+        else:
+            raise KeyboardInterrupt
 
     def tick(self, out: Outbox) -> None:
         """Tell the controller; interrupt user code once the world stops.

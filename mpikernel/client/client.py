@@ -91,13 +91,30 @@ class Client:
         return self.port.wait(lambda: all(result.done() for result in results), seconds(timeout))
 
     def abort(self, jobs: AsyncResult | Sequence[AsyncResult] | None = None) -> None:
-        """Cancel what has not begun of these results, or of everything that was submitted."""
-        if jobs is None:
-            self.port.cancel_all()
-            return
-        under_way = [result.under_way() for result in ([jobs] if isinstance(jobs, AsyncResult) else jobs)]
-        calls = [call for calls, _ in under_way for call in calls]
-        self.port.cancel(calls, [batch for _, batches in under_way for batch in batches])
+        """Cancel what has not begun of these results, or of everything that was submitted, and interrupt what runs.
+
+        Of maps that are still being submitted nothing more is. See `AsyncResult.abort` for how what runs is interrupted.
+        """
+        results = _open_results(self.port) if jobs is None else [jobs] if isinstance(jobs, AsyncResult) else jobs
+        self.port.cancel_results(results, interrupt=True)
+
+    def interrupt(self, targets: Targets = "all") -> None:
+        """Interrupt whatever runs on engines, as Ctrl-C interrupts a program: a KeyboardInterrupt, once. What waits there begins then.
+
+        A call that it ends fails with that; for tasks it counts as a failure like any other. It does not wait for that.
+
+        Raises:
+            NoEnginesError: an id that is not there, or no engine at all.
+        """
+        self.direct_view(targets).interrupt()
+
+    def clear(self, targets: Targets = None, block: bool = True) -> AsyncResult | None:
+        """Empty the namespaces of engines, all if None; the AsyncResult if `block` is false."""
+        result: AsyncResult = self.direct_view(targets).clear(block=False)
+        if not block:
+            return result
+        result.get()
+        return None
 
     # what the ledger tells ---------------------------------------------------------------------------------------------
 
@@ -194,3 +211,11 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client: {len(self)} engine{'s' if len(self) != 1 else ''}{', closed' if self._closed else ''}>"
+
+
+def _open_results(port: Port) -> list[AsyncResult]:
+    """The results of everything that has not ended."""
+    state = port.state
+    with port.loop.hold:
+        collectors = {call.collector for call in state.open.values()} | {batch.collector for batch in state.batches.values()}
+    return [collector for collector in collectors if isinstance(collector, AsyncResult)]

@@ -104,6 +104,10 @@ class DirectView(MovingView):
         """Empty the engines' namespaces."""
         return self._blocked(self._simple("clear", "", lambda call: Clear(call.id)), block)
 
+    def interrupt(self) -> None:
+        """Interrupt whatever runs on its engines, as `Client.interrupt`."""
+        self._port.interrupt(self._ids)
+
     # conveniences ------------------------------------------------------------------------------------------------------
 
     def remote(self, function: Callable[..., Any] | None = None, *, block: bool | None = None) -> Any:

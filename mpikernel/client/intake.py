@@ -96,7 +96,7 @@ class Intake:
         left = [result for result in results if not result.done()]
         if left:
             with suppress(ClosedError):  # the world is ending, and they end with it
-                self.view.abort(left)
+                self.view.client.port.cancel_results(left)
 
     def wait(self) -> None:
         """Wait until everything is done and callbacks have run."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from mpikernel.engine.outcome import Outcome
 from mpikernel.engine.output import Output
 from mpikernel.engine.state import BatchJob, EngineState, Result
 from mpikernel.wire.loop import Loop, Outbox
@@ -77,15 +78,16 @@ class BatchRunner:
 
     def _run_one(self, job: BatchJob, number: int) -> bool:
         """Run one task. False if the engine cannot go on at once."""
-        output = self._output
-        started = time.time()
-        frames, error = self._runner.guarded(lambda: self._call(job, number), lambda: job.single(number))
-        completed = time.time()
-        if error or len(frames) > 1 or len(frames[0]) > SMALL or not output.always or output.printed():
-            return self._report_alone(job, number, started, frames, error)
-        self._state.results.append(Result(job, number, frames[0], started, completed))
+        output, state = self._output, self._state
+        state.since = started = time.time()
+        state.call = number
+        outcome = self._runner.guarded(lambda: self._call(job, number), lambda: job.single(number))
+        completed, frames = time.time(), outcome.frames
+        if outcome.error or len(frames) > 1 or len(frames[0]) > SMALL or not output.always or output.printed():
+            return self._report_alone(job, number, started, outcome)
+        state.results.append(Result(job, number, frames[0], started, completed))
         self._size += len(frames[0])
-        if self._size > ENOUGH or completed - self._state.sent >= EVERY:
+        if self._size > ENOUGH or completed - state.sent >= EVERY:
             self._send()
         return True
 
@@ -99,12 +101,12 @@ class BatchRunner:
         self._size = 0
         self._loop.turn()
 
-    def _report_alone(self, job: BatchJob, number: int, started: float, frames: Frames, error: str) -> bool:
+    def _report_alone(self, job: BatchJob, number: int, started: float, outcome: Outcome) -> bool:
         runner = self._runner
         with self._loop.hold:
             send_results(self._state, self._loop.out)
         self._size = 0
-        reported = runner.conclude(job.single(number), started, frames, error, batch=job)
+        reported = runner.conclude(job.single(number), started, outcome, batch=job)
         if reported and self._output.always and not runner.lent:
             self._output.begin()
             self._loop.turn()

@@ -1,11 +1,14 @@
-"""What an engine does about each message: queue calls, drop those that are cancelled. It runs nothing itself."""
+"""What an engine does about each message: queue calls, drop those that are cancelled, say which are to be interrupted.
+
+It runs nothing itself, and raises nothing in what runs: see `cutting`.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 
 from mpikernel.engine import sharing
-from mpikernel.engine.state import BatchJob, EngineState, Function, Job
+from mpikernel.engine.state import INTERRUPTED, BatchJob, Cut, EngineState, Function, Job
 from mpikernel.wire.envelope import Missing
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import (
@@ -17,6 +20,7 @@ from mpikernel.wire.messages import (
     Execute,
     Gather,
     Give,
+    Interrupt,
     Keys,
     Lost,
     LostForTasks,
@@ -72,7 +76,7 @@ def on_give(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> No
 
 def on_cancel_calls(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
     assert isinstance(arrival.message, CancelCalls)
-    dropped, kept = _drop(state, arrival.message.calls)
+    dropped, kept = _drop(state, arrival.message.calls, arrival.message.interrupt)
     for call in dropped:
         out.send(arrival.sender, Done(call, state.id, "aborted", 0.0, now, "", "", "cancelled before it began"))
     out.send(arrival.sender, Cancelled(dropped, kept))
@@ -80,11 +84,19 @@ def on_cancel_calls(state: EngineState, out: Outbox, arrival: Arrival, now: floa
 
 def on_withdraw(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
     assert isinstance(arrival.message, Withdraw)
-    out.send(arrival.sender, Withdrawn(*_drop(state, arrival.message.tasks), arrival.message.client))
+    message = arrival.message
+    out.send(arrival.sender, Withdrawn(*_drop(state, message.tasks, message.interrupt), message.client))
 
 
-def _drop(state: EngineState, calls: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Take calls out of the queue; (those that were in it, the others: begun, ended)."""
+def on_interrupt(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
+    """Have what runs interrupted, unless it is about to be, and will be again until it ends."""
+    call, cut = state.begun, state.cut
+    if call >= 0 and (cut is None or cut.call != call or (cut.why == INTERRUPTED and cut.raised)):
+        state.cut = Cut(call, INTERRUPTED)
+
+
+def _drop(state: EngineState, calls: tuple[int, ...], interrupt: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Take calls out of the queue; (those that were in it, the others: begun, ended). What has begun may be to be interrupted."""
     wanted = set(calls)
     dropped = [number for job in _jobs(state) if isinstance(job, BatchJob) for number in _take_out(job, wanted)]
     single = [job for job in state.queue if job.command.call in wanted and not isinstance(job, BatchJob)]
@@ -97,7 +109,10 @@ def _drop(state: EngineState, calls: tuple[int, ...]) -> tuple[tuple[int, ...], 
         remaining = [job for job in state.queue if (job.pending if isinstance(job, BatchJob) else job.command.call not in gone)]
         state.queue.clear()
         state.queue.extend(remaining)
-    return tuple(dropped), tuple(call for call in calls if call not in gone)
+    kept = tuple(call for call in calls if call not in gone)
+    if interrupt and state.running is not None:
+        state.unwanted.update(kept)
+    return tuple(dropped), kept
 
 
 def _jobs(state: EngineState) -> list[Job]:
@@ -123,6 +138,7 @@ REACTIONS = {
     Give: on_give,
     CancelCalls: on_cancel_calls,
     Withdraw: on_withdraw,
+    Interrupt: on_interrupt,
     **sharing.REACTIONS,
 }
 PLACES = sharing.PLACES

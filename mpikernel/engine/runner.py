@@ -16,12 +16,12 @@ from mpikernel.arrays.gathering import describe as describe_part
 from mpikernel.arrays.gathering import outgoing
 from mpikernel.engine.batches import BatchRunner
 from mpikernel.engine.namespace import Namespace
+from mpikernel.engine.outcome import Outcome, failed, name_of
 from mpikernel.engine.output import Output
 from mpikernel.engine.state import BatchJob, EngineState, Job, Promise
 from mpikernel.engine.staying import end_child
 from mpikernel.errors import OurProtocolError, SerializeError
 from mpikernel.wire.envelope import Frame
-from mpikernel.wire.failure import describe, one_line
 from mpikernel.wire.functions import KeptThere, establish
 from mpikernel.wire.loop import Loop, Outbox
 from mpikernel.wire.messages import Apply, Clear, Described, Done, Execute, Failed, Gather, Keys, Pull, Push, PushShared, Released
@@ -36,7 +36,7 @@ class Runner:
         self.state = state
         self.namespace = Namespace()
         self.in_user_code = False  # whether a KeyboardInterrupt raised now would hit the user's code and nothing else
-        self._thread: int | None = None  # that is in a call now
+        self.thread: int | None = None  # that is in a call now
         self.lent = False  # the last result is sent from memory that user code may write to
         self._process = os.getpid()
         self._loop = loop
@@ -46,7 +46,7 @@ class Runner:
     @property
     def in_this_thread(self) -> bool:
         """Whether the calling thread is in a call of this engine."""
-        return self._thread == threading.get_ident()
+        return self.thread == threading.get_ident()
 
     @property
     def ready(self) -> bool:
@@ -75,34 +75,33 @@ class Runner:
         return self._run(job)
 
     def _run(self, job: Job) -> bool:
-        started, promised = time.time(), job.promise
-        frames, error = self.guarded(lambda: self._dump(job, self._obey(job)), lambda: job)
-        if not self.conclude(job, started, frames, error, promised):
+        started, promised, state = time.time(), job.promise, self.state
+        state.since = started
+        state.call = job.command.call
+        outcome = self.guarded(lambda: self._dump(job, self._obey(job)), lambda: job)
+        if not self.conclude(job, started, outcome, promised):
             return False
         self._loop.turn()  # not `nudge`, which in a world of one rank would run the next call inside of this one
         return True
 
-    def conclude(
-        self, job: Job, started: float, frames: Frames, error: str, promised: Promise | None = None, batch: BatchJob | None = None
-    ) -> bool:
+    def conclude(self, job: Job, started: float, outcome: Outcome, promised: Promise | None = None, batch: BatchJob | None = None) -> bool:
         """A call has ended: send what came of it. False if the world is ending and it counts as unfinished.
 
         A call of a `batch` leaves that running: until it has been put back, no other thread may begin anything.
         """
         stdout, stderr = self._output.end()
-        status = "error" if error else "ok"
-        done = Done(job.command.call, self.state.id, status, started, time.time(), stdout, stderr, error)
+        done = Done(job.command.call, self.state.id, outcome.status, started, time.time(), stdout, stderr, outcome.error)
         with self._loop.hold:
             self.stream(self._loop.out, ended=True)
             self.state.running = batch
-            self.lent = len(frames) > 1  # the first is a pickle, the others are the user's arrays
-            if error and self._was_cut_short():
+            self.lent = len(outcome.frames) > 1  # the first is a pickle, the others are the user's arrays
+            if outcome.error and self._was_cut_short():
                 return False
-            if job.promise is promised or error:
-                report(self._loop.out, job, done, frames)
+            if job.promise is promised or outcome.error:
+                report(self._loop.out, job, done, outcome.frames, outcome.rejected)
             else:
                 self.state.promised[done.call] = job
-                self._loop.out.send(job.client, Described(done.call), frames)
+                self._loop.out.send(job.client, Described(done.call), outcome.frames)
         return True
 
     def _was_cut_short(self) -> bool:
@@ -116,28 +115,24 @@ class Runner:
             raise KeyboardInterrupt(*signalled.args)
         return signalled is not None or self._loop.stop is not None
 
-    def guarded(self, work: Callable[[], Frames], job: Callable[[], Job]) -> tuple[Frames, str]:
-        """Do work that is the user's, in this thread. `job` gives what it belongs to, for its error.
-
-        Returns:
-            frames of the result and no error, or frames that describe the error and the error in one line.
-        """
+    def guarded(self, work: Callable[[], Frames], job: Callable[[], Job]) -> Outcome:
+        """Do work that is the user's, in this thread. `job` gives what it belongs to, for its error."""
         hold = self._loop.hold
         busy = hold.mine.busy  # assigned below, not by a function: signals come in where functions begin
-        self._thread = threading.get_ident()
+        self.thread = threading.get_ident()
         try:
             self.in_user_code, hold.mine.busy = True, False
             hold.let_in()
             frames = work()
             self.in_user_code, hold.mine.busy = False, busy
             end_child(self._process, None)
-            return frames, ""
+            return Outcome(frames)
         except BaseException as error:
             self.in_user_code, hold.mine.busy = False, busy
             end_child(self._process, error)
-            return describe(error, self._place(job())), one_line(error)
+            return failed(self.state, job(), error)
         finally:
-            self._thread = None
+            self.thread = None
 
     def _obey(self, job: Job) -> Any:
         command, space = job.command, self.namespace
@@ -197,9 +192,6 @@ class Runner:
         except SerializeError:
             return dump(KeptThere(repr(value)))
 
-    def _place(self, job: Job) -> str:
-        return f"on engine {self.state.id} (rank {self.state.rank}, host {self.state.host}), in {name_of(job)}:"
-
     def stream(self, out: Outbox, ended: bool) -> None:
         """Send on what a call has printed, if its client wants to see it; called under the lock.
 
@@ -216,7 +208,7 @@ class Runner:
                 out.send(job.client, OutputMessage(job.command.call, self.state.id, stream.name, text))
 
 
-def report(out: Outbox, job: Job, done: Done, frames: Frames) -> None:
+def report(out: Outbox, job: Job, done: Done, frames: Frames, rejected: bool = False) -> None:
     """Results go straight to the client; what failed goes to the task interface first, which may try again."""
     if not job.is_task:
         out.send(job.client, done, frames)
@@ -226,17 +218,7 @@ def report(out: Outbox, job: Job, done: Done, frames: Frames) -> None:
         out.send(job.client, done, frames)
         out.send(job.sender, Released(done.call, job.command.attempt, done.started, done.completed))
     else:
-        out.send(job.sender, Failed(job.command.attempt, done, rejected=False), frames)
-
-
-def name_of(job: Job) -> str:
-    """What a call is called in errors."""
-    command = job.command
-    if isinstance(command, Apply):
-        return command.label
-    if isinstance(command, Execute):
-        return f"execute {command.filename}"
-    return f"{type(command).__name__.lower()} {', '.join(getattr(command, 'names', ()))}".rstrip()
+        out.send(job.sender, Failed(job.command.attempt, done, rejected), frames)
 
 
 def become_main(namespace: Namespace) -> None:

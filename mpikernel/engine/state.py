@@ -115,12 +115,31 @@ class Sharing(Struct, eq=False):
         return [next(shared if size else along) for size in command.sizes]
 
 
+#: Why a call is interrupted.
+CANCELLED, TIMEOUT, INTERRUPTED = "cancelled", "timeout", "interrupted"
+
+
+class Cut(Struct, eq=False):
+    """A call that is to be interrupted while it runs."""
+
+    call: int
+    why: str
+    tries: int = 0
+    asked: float = 0.0  # when the last of them was (seconds since the epoch)
+    pending: bool = False  # it has not been raised yet
+    raised: bool = False  # one of them has been
+
+
 class EngineState(Struct, eq=False):
     id: int
     rank: int
     host: str
     queue: deque[Job] = field(default_factory=deque)  # have not begun
     running: Job | None = None
+    call: int = -1  # the running job's, or of a batch the task, that was begun last; set without the loop's lock, as is the next
+    since: float = 0.0  # when it began (seconds since the epoch)
+    unwanted: set[int] = field(default_factory=set)  # calls of the running job that are cancelled although they have begun
+    cut: Cut | None = None
     sharing: Sharing = field(default_factory=Sharing)
     promised: dict[int, Job] = field(default_factory=dict)  # gathers that have been described, by call
     results: list[Result] = field(default_factory=list)  # that have not been sent; added to without the loop's lock
@@ -149,8 +168,22 @@ class EngineState(Struct, eq=False):
             del self.promised[job.command.call]
         else:
             self.queue.popleft()
-        self.running = job
+        self.running, self.call, self.cut = job, -1, None
+        self.unwanted.clear()
         return job
+
+    @property
+    def begun(self) -> int:
+        """The number of the call that runs; -1 if there is none."""
+        if self.running is None or isinstance(self.running, BatchJob):
+            return self.call if self.running else -1
+        return self.running.command.call
+
+    @property
+    def raised_here(self) -> Cut | None:
+        """The interrupt that has been raised in the call that was begun last, if there is one."""
+        cut = self.cut
+        return cut if cut is not None and cut.call == self.call and cut.raised else None
 
     def check(self) -> None:
         """What is always true of it."""

@@ -85,6 +85,10 @@ class CancelCalls(Message, frozen=True, array_like=True, tag=7):
     interrupt: bool
 
 
+class Interrupt(Message, frozen=True, array_like=True, tag=38):
+    """Raise KeyboardInterrupt in whatever runs, once."""
+
+
 class Gather(Message, frozen=True, array_like=True, tag=8):
     """Send back the value of a name; of a plain array of at least `least` bytes only its description, in `Described`."""
 
@@ -342,7 +346,10 @@ class Leave(Message, frozen=True, array_like=True, tag=53):
 #: Which role reacts to what; None is for the loop of every rank itself.
 RECEIVERS: dict[type[Message], Role | None] = {
     **dict.fromkeys(
-        (Apply, Execute, Push, Pull, Keys, Clear, CancelCalls, Withdraw, Gather, Give, RunBatch, PushShared, SharedArea, Unshare),
+        (
+            *(Apply, Execute, Push, Pull, Keys, Clear, CancelCalls, Interrupt, Withdraw, Gather, Give, RunBatch),
+            *(PushShared, SharedArea, Unshare),
+        ),
         Role.ENGINE,
     ),
     **dict.fromkeys((Done, DoneBatch, Output, Cancelled, Described, Lost, Answer), Role.SCRIPT),
@@ -355,7 +362,7 @@ RECEIVERS: dict[type[Message], Role | None] = {
 URGENT = frozenset({Signalled, Stop})
 
 AnyMessage = (
-    Apply | Execute | Push | Pull | Keys | Clear | CancelCalls | Done | Output | Cancelled | Submit | CancelTasks
+    Apply | Execute | Push | Pull | Keys | Clear | CancelCalls | Interrupt | Done | Output | Cancelled | Submit | CancelTasks
     | Released | Failed | Withdrawn | Withdraw | Note | ScriptEnded | Signalled | Stop | Goodbye | Leave
     | SubmitBatch | RunBatch | DoneBatch | ReleasedBatch
     | Gather | Give | Described | Lost | LostForTasks | PushShared | SharedArea | Unshare | Query | Purge | Answer

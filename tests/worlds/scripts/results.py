@@ -335,9 +335,8 @@ def check_cancel_of_tasks() -> None:
     assert client.wait(timeout=20)
     assert result.done()
     statuses = result.status
-    assert statuses.count("ok") >= COUNT
     assert statuses.count("aborted") >= 2 * COUNT
-    assert set(statuses) == {"ok", "aborted"}
+    assert set(statuses) <= {"ok", "aborted"}
     assert balanced.map_sync(abs, range(3)) == [0, 1, 2]
 
 
@@ -362,8 +361,7 @@ def check_abort_of_everything() -> None:
     queued = [everybody.apply_async(nap, 0.1), balanced.map_async(nap, [0.1] * 4)]
     client.abort()
     assert client.wait(timeout=20)
-    assert first.successful()
-    assert [result.cancelled() for result in queued] == [True, True]
+    assert [result.cancelled() for result in (first, *queued)] == [True] * 3
     view_aborted = one.apply_async(abs, 1)
     one.abort(view_aborted)
     assert view_aborted.wait(20)

@@ -1,0 +1,197 @@
+"""What runs is interrupted: by abort, by a limit of time, by interrupt. Runs in worlds whose engines are processes of their own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from checks import raises, run_checks, wait_until
+
+from mpikernel import Client
+from mpikernel.errors import CompositeError, RemoteError, TaskAborted
+
+client = Client()
+everybody = client[:]
+one = client[0]
+COUNT = len(client)
+
+
+def nap(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def count_for_ever(path: str) -> None:
+    mark(path)
+    number = 0
+    while True:
+        number += 1
+
+
+def mark(path: str) -> None:
+    open(path, "x").close()
+
+
+def sleep_long(path: str) -> None:
+    mark(path)
+    time.sleep(60)
+
+
+def clean_up(path: str) -> None:
+    try:
+        sleep_long(path)
+    finally:
+        mark(f"{path}-cleaned")
+
+
+def stop_in_order(path: str) -> str:
+    try:
+        sleep_long(path)
+    except KeyboardInterrupt:
+        return "stopped in order"
+    return "not interrupted"
+
+
+def swallow_twice(path: str) -> None:
+    mark(path)
+    for _ in range(2):
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            mark(f"{path}-{len(os.listdir())}")
+    time.sleep(60)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds, f"took {time.monotonic() - began} s"
+
+
+def new_path(name: str) -> str:
+    return os.path.abspath(f"interrupting-{name}")
+
+
+def check_a_call_that_sleeps_is_aborted() -> None:
+    path = new_path("sleeping")
+    result = one.apply_async(sleep_long, path)
+    wait_until(lambda: os.path.exists(path))
+    with within(1.0):
+        result.abort()
+        with raises(TaskAborted, "sleep_long was interrupted after"):
+            result.get()
+    assert result.cancelled()
+    assert result.status == "aborted"
+    assert everybody.apply_sync(abs, -2) == [2] * COUNT
+
+
+def check_a_loop_of_python_is_aborted_everywhere() -> None:
+    path = new_path("counting")
+    result = everybody.apply_async(lambda: count_for_ever(f"{path}-{os.getpid()}"))
+    wait_until(lambda: sum(name.startswith("interrupting-counting") for name in os.listdir()) == COUNT)
+    waiting = one.apply_async(abs, 1)
+    with within(2.0):
+        client.abort()
+        assert client.wait(timeout=20)
+    assert result.cancelled()
+    with raises(TaskAborted, "before it began"):
+        waiting.get()
+    assert everybody.apply_sync(abs, -3) == [3] * COUNT
+
+
+def check_finally_runs() -> None:
+    path = new_path("finally")
+    result = one.apply_async(clean_up, path)
+    wait_until(lambda: os.path.exists(path))
+    one.abort(result)
+    assert result.wait(20)
+    assert os.path.exists(f"{path}-cleaned")
+
+
+def check_a_call_may_end_well_all_the_same() -> None:
+    path = new_path("orderly")
+    result = one.apply_async(stop_in_order, path)
+    wait_until(lambda: os.path.exists(path))
+    result.abort()
+    assert result.get(20) == "stopped in order"
+
+
+def check_who_does_not_listen_is_told_again() -> None:
+    path = new_path("swallowing")
+    result = one.apply_async(swallow_twice, path)
+    wait_until(lambda: os.path.exists(path))
+    with within(8.0):
+        result.abort()
+        with raises(TaskAborted, "interrupted after"):
+            result.get()
+    assert one.apply_sync(abs, -4) == 4
+
+
+def check_cancel_leaves_alone_what_runs() -> None:
+    path = new_path("cancel")
+    result = one.apply_async(stop_in_order, path)
+    wait_until(lambda: os.path.exists(path))
+    assert not result.cancel()
+    assert not result.wait(0.2)
+    result.abort()
+    assert result.get(20) == "stopped in order"
+
+
+def check_interrupt() -> None:
+    path = new_path("interrupt")
+    result = everybody.apply_async(lambda: sleep_long(f"{path}-{os.getpid()}"))
+    wait_until(lambda: sum(name.startswith("interrupting-interrupt") for name in os.listdir()) == COUNT)
+    waiting = everybody.apply_async(abs, -5)
+    with within(1.0):
+        client.interrupt()
+        with raises(CompositeError, "KeyboardInterrupt"):
+            result.get()
+    assert waiting.get() == [5] * COUNT
+    client.interrupt(0)
+    assert one.apply_sync(nap, 0.05) == 0.05, "there was nothing to interrupt"
+
+
+def check_interrupt_is_raised_once() -> None:
+    path = new_path("once")
+    result = one.apply_async(stop_in_order, path)
+    wait_until(lambda: os.path.exists(path))
+    one.interrupt()
+    assert result.get(20) == "stopped in order"
+
+
+def check_interrupt_of_source_code() -> None:
+    path = new_path("source")
+    result = one.execute(f"import time; open({path!r}, 'x').close(); time.sleep(60)", block=False)
+    wait_until(lambda: os.path.exists(path))
+    one.interrupt()
+    with raises(RemoteError, "KeyboardInterrupt") as caught:
+        result.get()
+    assert "time.sleep(60)" in str(caught.error.__cause__)
+    assert "signals.py" not in str(caught.error.__cause__)
+
+
+def check_an_executor_does_not_interrupt() -> None:
+    executor = client.executor()
+    path = new_path("executor")
+    running = executor.submit(stop_in_order, path)
+    wait_until(lambda: os.path.exists(path))
+    executor.shutdown(wait=False, cancel_futures=True)
+    assert not running.wait(0.2)
+    everybody.interrupt()
+    assert running.get(20) == "stopped in order"
+
+
+def check_clear() -> None:
+    everybody.push({"a": 1}, block=True)
+    client.clear(0)
+    assert one.keys() == []
+    cleared = client.clear(block=False)
+    assert cleared is not None
+    cleared.get()
+    assert everybody.keys() == [[]] * COUNT
+
+
+run_checks(globals())
