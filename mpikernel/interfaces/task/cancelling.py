@@ -55,6 +55,9 @@ def line_up_again(state: TaskState, numbers: Sequence[int], engine: int, now: fl
     """Tasks that an engine has not begun wait again, before all others."""
     seat = state.seats[engine]
     seat.recalled = not numbers  # who had some may have more
+    for number in state.unwanted.intersection(numbers):  # the client's wish, which crossed with them, is to find them here
+        state.resting[number] = take_back(state, number, engine)
+        state.resting[number].engine = -1
     for number in sorted(state.assigned.keys() & set(numbers), reverse=True):
         offer(state, take_back(state, number, engine), now)
     for batch, lot in list(seat.lots.items()):

@@ -7,7 +7,7 @@ stands for 1, 32, 1024, ... consecutive numbers. So a range is a few nodes, and 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from mpikernel.errors import places
 from mpikernel.interfaces.task.entries import Entry, Task, without
@@ -26,8 +26,8 @@ class After:
 
     def __init__(self, needs: Needs) -> None:
         self.needs = needs
-        self.ranges = merged(needs.open)  # of tasks that had not ended, none of them in two
-        self.left = sum(map(len, self.ranges))  # of those, how many have not ended
+        self.ranges = [range(first, first + count) for first, count in needs.open]
+        self.left = sum(map(len, self.ranges))  # tasks of those that have not ended
         self.met = needs.met  # one has ended in the right way
         self.unmet = needs.unmet  # the first that ended in the wrong way, and how
         self.engines = set(needs.engines)  # on which those ran that ended in the right way
@@ -180,17 +180,6 @@ class Parking:
             assert all(need.left >= 0 for parked in self.parked for need in parked.needs), "a need was told twice of a task"
             assert all(not need.obstacle for parked in self.parked for need in parked.needs), "what cannot be met is waited for"
             assert all(any(not need.ready for need in parked.needs) for parked in self.parked), "something waits although its needs are met"
-
-
-def merged(ranges: Iterable[tuple[int, int]]) -> list[range]:
-    """Ranges, each its first and their number, as few that have nothing in common."""
-    found: list[range] = []
-    for first, count in sorted(ranges):
-        if found and first <= found[-1].stop:
-            found[-1] = range(found[-1].start, max(found[-1].stop, first + count))
-        else:
-            found.append(range(first, first + count))
-    return found
 
 
 def nodes_of(first: int, stop: int) -> Iterator[tuple[int, int]]:

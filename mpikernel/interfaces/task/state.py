@@ -52,7 +52,7 @@ class TaskState(Struct, eq=False):
     seats: list[Seat]  # by engine id
     policy: str = "leastload"
     waiting: Line = field(default_factory=Line)
-    resting: dict[int, Task] = field(default_factory=dict)  # by task id, those that no engine is asked to take before some time has passed
+    resting: dict[int, Task] = field(default_factory=dict)  # by task id: were refused, some time ago; or are about to be cancelled
     pauses: list[tuple[float, int]] = field(default_factory=list)  # a heap: when a refused task may be offered to one more engine
     parking: Parking = field(default_factory=Parking)  # what waits for other tasks
     look: float = inf  # when something is due with what waits
@@ -138,7 +138,9 @@ class TaskState(Struct, eq=False):
         assert unended <= {*waiting, *held}, f"tasks are lost: {unended - {*waiting, *held}}"
         assert all(batch.open for batch in self.batches.values()), "a batch is kept although all its tasks have ended"
         assert self.look < inf or all(entry.deadline == inf for entry in self.idle_entries), "nobody looks when a task has waited too long"
-        assert self.resting.keys() <= {number for _, number in self.pauses}, "nobody looks when a refused task may be tried again"
+        assert self.resting.keys() <= {*self.unwanted, *(number for _, number in self.pauses)}, (
+            "nobody looks when a refused task may be tried again"
+        )
         assert self.unwanted <= {*waiting, *held}, "it is remembered of tasks that have ended that they were to be interrupted"
 
     def _check_seats(self) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
-from itertools import chain
 
 import pytest
 
@@ -12,12 +10,9 @@ from mpikernel.errors import OurProtocolError, SerializeError
 from mpikernel.interfaces.task import handing
 from mpikernel.interfaces.task.entries import Entry
 from mpikernel.interfaces.task.handing import best
-from mpikernel.interfaces.task.pace import UNKNOWN
-from mpikernel.interfaces.task.reactor import REACTIONS, SOON, tick
-from mpikernel.interfaces.task.state import Seat, TaskState
-from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED, Record, expand
-from mpikernel.testing.clock import ManualClock
-from mpikernel.testing.outbox import RecordingOutbox
+from mpikernel.interfaces.task.reactor import SOON, tick
+from mpikernel.interfaces.task.state import TaskState
+from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED, Record
 from mpikernel.wire.envelope import Missing, Parcel
 from mpikernel.wire.failure import rebuild
 from mpikernel.wire.messages import (
@@ -26,9 +21,6 @@ from mpikernel.wire.messages import (
     Cancelled,
     CancelTasks,
     Done,
-    Failed,
-    Message,
-    Note,
     Released,
     ReleasedBatch,
     RunBatch,
@@ -37,47 +29,8 @@ from mpikernel.wire.messages import (
     Withdraw,
     Withdrawn,
 )
-from mpikernel.wire.notebook import GATHER, Notebook
 from mpikernel.wire.terms import PLAIN, Terms
-from mpikernel.wire.transport import Arrival
-
-CONTROLLER, CLIENT, FIRST, SECOND = 0, 1, 3, 4
-ROOM = 2  # tasks that an engine is given while nobody knows how long they take
-LATER = 1.0 + UNKNOWN  # when they end, if they begin at 1.0
-
-
-class Bench:
-    """A task interface with two engines."""
-
-    def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.out = RecordingOutbox()
-        self.state = TaskState(Notebook(CONTROLLER), [Seat(FIRST, "a"), Seat(SECOND, "b")])
-
-    def react(self, sender: int, message: Message, frames: Sequence[bytes] = ()) -> None:
-        REACTIONS[type(message)](self.state, self.out, Arrival(sender, message, frames), self.clock())
-        self.state.check()
-
-    def submit(self, *numbers: int, name: bytes = b"f", carried: int = 1, retries: int = 0, targets: tuple[int, ...] = ()) -> None:
-        for number in numbers:
-            message = Submit(number, name, carried, "f", 5.0, False, Terms(targets, retries), 0)
-            self.react(CLIENT, message, [b"code"] * carried + [b"args"])
-
-    def given(self, rank: int) -> list[int]:
-        """Tasks that an engine has been sent since the last time."""
-        return [message.call for message in self.out.take_messages(rank) if isinstance(message, Apply)]
-
-    def fail(self, engine: int, rank: int, number: int) -> Done:
-        done = Done(number, engine, "error", 1.0, LATER, "", "", "ValueError: no")
-        self.react(rank, Failed(1, done, rejected=False), [b"description"])
-        return done
-
-    def recorded(self) -> dict[int, Record]:
-        """The latest record of each task since the last time."""
-        tick(self.state, self.out, self.clock.advance(GATHER))
-        notes = [note for note in self.out.take_messages(CONTROLLER) if isinstance(note, Note)]
-        written = [record for note in notes for record in (*chain.from_iterable(map(expand, note.ranges)), *note.records)]
-        return {record.task: record for record in written}
+from tests.unit.task.bench import CLIENT, FIRST, LATER, ROOM, SECOND, Bench
 
 
 def test_engines_get_tasks_in_turn_until_they_have_no_room() -> None:

@@ -1,0 +1,41 @@
+"""What is remembered of tasks that have ended, and where those are found that need them."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpikernel.interfaces.task.needs import BITS, nodes_of
+from mpikernel.interfaces.task.outcomes import TOGETHER, Ended, Outcomes
+from mpikernel.ledger.records import ABORTED, ERROR, OK
+
+
+def test_how_tasks_ended_is_told_of_ranges() -> None:
+    outcomes = Outcomes()
+    outcomes.put(10, 3, OK, 2)
+    outcomes.put(14, 1, ERROR, 0)
+    outcomes.put(15, 1, ABORTED, -1)
+    assert set(outcomes.within(11, 100)) == {Ended(11, 2, OK, 2), Ended(14, 1, ERROR, 0), Ended(15, 1, ABORTED, -1)}
+    assert list(outcomes.within(13, 1)) == []
+    assert list(outcomes.within(1000, 10**9)) == []
+
+
+def test_what_is_settled_is_forgotten() -> None:
+    outcomes = Outcomes()
+    outcomes.put(0, 10 * TOGETHER, OK, 0)
+    outcomes.forget(9 * TOGETHER)
+    assert len(outcomes) == TOGETHER
+    assert list(outcomes.within(9 * TOGETHER - 5, 6)) == [Ended(9 * TOGETHER, 1, OK, 0)]
+    outcomes.put(9 * TOGETHER - 5, 7, ERROR, 1)
+    assert set(outcomes.within(0, 9 * TOGETHER + 3)) == {Ended(9 * TOGETHER, 2, ERROR, 1), Ended(9 * TOGETHER + 2, 1, OK, 0)}
+    outcomes.forget(100 * TOGETHER)
+    outcomes.put(5, 1, OK, 0)
+    assert len(outcomes) == 0
+
+
+@given(first=st.integers(0, 5000), count=st.integers(0, 5000))
+def test_a_range_is_few_nodes_that_have_nothing_in_common(first: int, count: int) -> None:
+    nodes = list(nodes_of(first, first + count))
+    numbers = [number for level, index in nodes for number in range(index << level * BITS, (index + 1) << level * BITS)]
+    assert sorted(numbers) == list(range(first, first + count))
+    assert len(nodes) <= 2 * 31 * 4
