@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from checks import raises, run_checks, wait_until
 
 from mpikernel import Client
-from mpikernel.errors import CompositeError, RemoteError, TaskAborted
+from mpikernel.errors import CompositeError, RemoteError, TaskAborted, TaskTimeoutError
 
 client = Client()
 everybody = client[:]
 one = client[0]
+balanced = client.load_balanced_view()
 COUNT = len(client)
 
 
@@ -171,6 +172,44 @@ def check_interrupt_of_source_code() -> None:
         result.get()
     assert "time.sleep(60)" in str(caught.error.__cause__)
     assert "signals.py" not in str(caught.error.__cause__)
+
+
+def check_a_task_is_aborted() -> None:
+    path = new_path("task")
+    result = balanced.apply_async(clean_up, path)
+    wait_until(lambda: os.path.exists(path))
+    with within(1.0):
+        result.abort()
+        with raises(TaskAborted, "clean_up was interrupted after"):
+            result.get()
+    assert os.path.exists(f"{path}-cleaned")
+    assert balanced.map_sync(abs, range(-9, 0)) == list(range(9, 0, -1))
+
+
+def check_a_map_is_aborted_whether_its_tasks_run_or_wait() -> None:
+    for chunksize in (1, 3):
+        result = balanced.map_async(nap, [60] * (8 * COUNT), chunksize=chunksize)
+        wait_until(lambda result=result: result.elapsed > 0.3)
+        with within(1.5):
+            result.abort()
+            assert result.wait(20)
+        assert result.cancelled()
+        assert set(result.status) == {"aborted"}
+        with raises(TaskAborted, "interrupted"):
+            result.get()
+    assert balanced.map_sync(abs, range(-9, 0)) == list(range(9, 0, -1))
+
+
+def check_a_task_has_a_limit_of_time() -> None:
+    with balanced.temp_flags(timeout=0.3), within(1.5), raises(TaskTimeoutError, "nap", "engine", "0.3 s"):
+        balanced.apply_sync(nap, 60)
+    with balanced.temp_flags(timeout=0.3):
+        result = balanced.map_async(nap, [0.0, 60.0, 0.01, 0.02], chunksize=1)
+    with raises(CompositeError, "1 of 4") as caught:
+        result.get()
+    assert [type(error) for error in caught.error.exceptions] == [TaskTimeoutError]
+    assert result.status == ["ok", "error", "ok", "ok"]
+    assert balanced.apply_sync(nap, 0.4) == 0.4
 
 
 def check_an_executor_does_not_interrupt() -> None:
