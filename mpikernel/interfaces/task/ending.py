@@ -27,7 +27,7 @@ def note(state: TaskState, task: Task, now: float, status: str, started: float =
     state.notes.write(record, now)
     if status == SUBMITTED:
         return
-    state.ended(Ended(submit.task, 1, status, engine, error))
+    state.ended(Ended(task.numbers, status, engine, error))
     if task.batch >= 0:
         state.close(task.batch, (submit.task,))
 

@@ -34,13 +34,13 @@ class After:
 
     def tell(self, ended: Ended) -> None:
         """Some of those that it names have ended."""
-        self.left -= ended.count
+        self.left -= len(ended.numbers)
         if self.needs.success if ended.status == OK else self.needs.failure:
             self.met = True
             if ended.engine >= 0:
                 self.engines.add(ended.engine)
         elif not self.unmet:
-            self.unmet = f"task {ended.first} {_how(ended)}"
+            self.unmet = f"task {ended.numbers.start} {_how(ended)}"
 
     @property
     def obstacle(self) -> str:
@@ -124,7 +124,7 @@ class Parking:
         self.parked[parked] = None
         for need in parked.needs:
             for numbers in need.ranges:
-                for ended in outcomes.within(numbers.start, len(numbers)):
+                for ended in outcomes.within(numbers):
                     need.tell(ended)
                 for level, index in nodes_of(numbers.start, numbers.stop):
                     self._nodes.setdefault(level, {}).setdefault(index, {})[need] = parked
@@ -151,12 +151,12 @@ class Parking:
     def tell(self, ended: Ended) -> list[Parked]:
         """Tell those that need tasks which have ended; they are returned, each once."""
         told: dict[Parked, None] = {}
-        stop = ended.first + ended.count
+        first, stop = ended.numbers.start, ended.numbers.stop
         for level, nodes in self._nodes.items():
             shift = level * BITS
-            for index in _indices(nodes, ended.first >> shift, ((stop - 1) >> shift) + 1):
-                first = max(ended.first, index << shift)
-                part = ended._replace(first=first, count=min(stop, (index + 1) << shift) - first)
+            for index in _indices(nodes, first >> shift, ((stop - 1) >> shift) + 1):
+                there = range(max(first, index << shift), min(stop, (index + 1) << shift))
+                part = ended._replace(numbers=there)
                 for need, parked in nodes[index].items():
                     need.tell(part)
                     told[parked] = None

@@ -16,10 +16,9 @@ TOGETHER = 4096
 
 
 class Ended(NamedTuple):
-    """Tasks that ended alike. Of how they failed only those know who hear of it at once."""
+    """Tasks that ended alike, or as many of them as there are numbers. Of how they failed only those know who hear of it at once."""
 
-    first: int
-    count: int
+    numbers: range
     status: str
     engine: int
     error: str = ""
@@ -32,23 +31,24 @@ class Outcomes:
         self._codes = array("I")
         self._base = 0  # the number of the first
 
-    def put(self, first: int, count: int, status: str, engine: int) -> None:
+    def put(self, ended: Ended) -> None:
         """Remember how consecutive tasks ended."""
-        begin, end = max(0, first - self._base), first + count - self._base
+        begin, end = max(0, ended.numbers.start - self._base), ended.numbers.stop - self._base
         if end <= begin:  # the client has heard before
             return
         codes = self._codes
         if end > len(codes):
             codes.frombytes(bytes(codes.itemsize * (end - len(codes))))
-        codes[begin:end] = array("I", (len(STATUSES) * (engine + 1) + STATUSES.index(status),)) * (end - begin)
+        codes[begin:end] = array("I", (len(STATUSES) * (ended.engine + 1) + STATUSES.index(ended.status),)) * (end - begin)
 
-    def within(self, first: int, count: int) -> Iterator[Ended]:
-        """Of consecutive tasks those that have ended, with the first of each kind."""
-        begin = max(0, first - self._base)
-        codes = self._codes[begin : max(begin, first + count - self._base)]
+    def within(self, numbers: range) -> Iterator[Ended]:
+        """Of consecutive tasks those that have ended: as many as each kind has, from its first on."""
+        begin = max(0, numbers.start - self._base)
+        codes = self._codes[begin : max(begin, numbers.stop - self._base)]
         for code in sorted(set(codes) - {0}):
             where, status = divmod(code, len(STATUSES))
-            yield Ended(self._base + begin + codes.index(code), codes.count(code), STATUSES[status], where - 1)
+            first = self._base + begin + codes.index(code)
+            yield Ended(range(first, first + codes.count(code)), STATUSES[status], where - 1)
 
     def forget(self, settled: int) -> None:
         """Nobody asks for those before this one any more."""

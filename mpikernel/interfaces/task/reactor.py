@@ -126,7 +126,7 @@ def on_released_batch(state: TaskState, out: Outbox, arrival: Arrival, now: floa
     _learn(state, message.engine, submit.function, (times[-1] - times[0]) / message.count, now)
     place = (message.engine, seat.rank, seat.host, submit.submitted)
     state.notes.write_range(RecordRange(message.first, message.count, submit.label, *place, OK, message.times), now)
-    state.ended(Ended(message.first, message.count, OK, message.engine))
+    state.ended(Ended(numbers, OK, message.engine))
     _go_on(state, out, now)
 
 

@@ -111,11 +111,11 @@ class TaskState(Struct, eq=False):
 
     def ended(self, ended: Ended) -> None:
         """Tasks have ended, of a batch or by themselves."""
-        self.outcomes.put(ended.first, ended.count, ended.status, ended.engine)
+        self.outcomes.put(ended)
         if self.parking:
             self.parking.news.append(ended)
         if self.unwanted:
-            self.unwanted.difference_update(range(ended.first, ended.first + ended.count))
+            self.unwanted.difference_update(ended.numbers)
 
     def close(self, batch: int, numbers: Collection[int]) -> None:
         """Tasks of a batch have ended."""

@@ -10,26 +10,30 @@ from mpikernel.interfaces.task.outcomes import TOGETHER, Ended, Outcomes
 from mpikernel.ledger.records import ABORTED, ERROR, OK
 
 
+def ended(first: int, count: int, status: str, engine: int) -> Ended:
+    return Ended(range(first, first + count), status, engine)
+
+
 def test_how_tasks_ended_is_told_of_ranges() -> None:
     outcomes = Outcomes()
-    outcomes.put(10, 3, OK, 2)
-    outcomes.put(14, 1, ERROR, 0)
-    outcomes.put(15, 1, ABORTED, -1)
-    assert set(outcomes.within(11, 100)) == {Ended(11, 2, OK, 2), Ended(14, 1, ERROR, 0), Ended(15, 1, ABORTED, -1)}
-    assert list(outcomes.within(13, 1)) == []
-    assert list(outcomes.within(1000, 10**9)) == []
+    outcomes.put(ended(10, 3, OK, 2))
+    outcomes.put(ended(14, 1, ERROR, 0))
+    outcomes.put(ended(15, 1, ABORTED, -1))
+    assert set(outcomes.within(range(11, 111))) == {ended(11, 2, OK, 2), ended(14, 1, ERROR, 0), ended(15, 1, ABORTED, -1)}
+    assert list(outcomes.within(range(13, 14))) == []
+    assert list(outcomes.within(range(1000, 10**9))) == []
 
 
 def test_what_is_settled_is_forgotten() -> None:
     outcomes = Outcomes()
-    outcomes.put(0, 10 * TOGETHER, OK, 0)
+    outcomes.put(ended(0, 10 * TOGETHER, OK, 0))
     outcomes.forget(9 * TOGETHER)
     assert len(outcomes) == TOGETHER
-    assert list(outcomes.within(9 * TOGETHER - 5, 6)) == [Ended(9 * TOGETHER, 1, OK, 0)]
-    outcomes.put(9 * TOGETHER - 5, 7, ERROR, 1)
-    assert set(outcomes.within(0, 9 * TOGETHER + 3)) == {Ended(9 * TOGETHER, 2, ERROR, 1), Ended(9 * TOGETHER + 2, 1, OK, 0)}
+    assert list(outcomes.within(range(9 * TOGETHER - 5, 9 * TOGETHER + 1))) == [ended(9 * TOGETHER, 1, OK, 0)]
+    outcomes.put(ended(9 * TOGETHER - 5, 7, ERROR, 1))
+    assert set(outcomes.within(range(9 * TOGETHER + 3))) == {ended(9 * TOGETHER, 2, ERROR, 1), ended(9 * TOGETHER + 2, 1, OK, 0)}
     outcomes.forget(100 * TOGETHER)
-    outcomes.put(5, 1, OK, 0)
+    outcomes.put(ended(5, 1, OK, 0))
     assert len(outcomes) == 0
 
 
