@@ -16,7 +16,7 @@ from mpikernel.client.needs import Dependency, Needed
 from mpikernel.client.port import TermsThen
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.view import label_of
-from mpikernel.wire.payload import dump
+from mpikernel.wire.payload import dump_call
 from mpikernel.wire.terms import Terms
 
 R = TypeVar("R", bound=AsyncResult)
@@ -79,7 +79,7 @@ class LoadBalancedView(MappingView):
         """Queue one call of function(*args, **kwargs) without waiting."""
         label = self._name_of(function)
         result = AsyncResult(self._port, label, True)
-        arguments, port = dump((args, kwargs), f"the arguments of {label}"), self._port
+        arguments, port = dump_call(args, kwargs, f"the arguments of {label}"), self._port
         leaves = port.submit_single(result, label, port.functions.get(function, label), arguments, self._terms, self.stream)
         return result.launched() if leaves else result
 

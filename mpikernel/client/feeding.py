@@ -17,7 +17,7 @@ from mpikernel.client.port import Port, TermsThen
 from mpikernel.client.reading import NO_BOUND, Reader
 from mpikernel.client.state import Call, Part
 from mpikernel.wire.envelope import Frame
-from mpikernel.wire.payload import Frames, dump
+from mpikernel.wire.payload import Frames, dump_call
 
 #: A message has so many tasks at most, and so many bytes of what they are called with; what is larger alone goes by itself.
 MOST = 1000
@@ -58,7 +58,7 @@ class Submission:
 
     def payload(self, row: tuple[Any, ...]) -> Frames:
         """What one task is called with."""
-        return dump((row, {}), f"the arguments of {self._label}")
+        return dump_call(row, {}, f"the arguments of {self._label}")
 
 
 class Limits:
