@@ -10,6 +10,6 @@ from mpikernel.wire.notebook import Notebook
 
 def host(rank: Rank) -> None:
     seats = [Seat(number, rank.hosts[number]) for number in rank.layout.engines]
-    state = TaskState(Notebook(rank.layout.controller), seats)
+    state = TaskState(Notebook(rank.layout.controller), seats, rank.settings.policy)
     rank.loop.host(state, REACTIONS, tick)
     rank.at_goodbye.append(lambda out: tell_all(state, out, rank.loop.clock()))

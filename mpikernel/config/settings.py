@@ -38,6 +38,10 @@ class Settings(Struct, frozen=True):
         Literal["engines", "world"],
         Meta(description="what MPI.COMM_WORLD is for Python code on engines: the engines alone, or all ranks"),
     ] = "engines"
+    policy: Annotated[
+        Literal["leastload", "lru", "plainrandom", "twobin", "weighted", "pure"],
+        Meta(description="which engine gets a task of those that have room: who has least to do, waited longest, is drawn, or asks first"),
+    ] = "leastload"
     bulk_threshold: Annotated[
         int,
         Meta(ge=1, le=2**30, description="bytes from which a buffer is sent by itself, from the memory in which it lives"),

@@ -6,8 +6,11 @@ from collections import Counter
 
 import pytest
 
+from mpikernel.config.spec import OPTIONS
 from mpikernel.errors import UsageError
 from mpikernel.interfaces.task.policies import POLICIES, leastload, lru, plainrandom, policy_named, twobin, weighted
+from mpikernel.interfaces.task.state import TaskState
+from mpikernel.wire.notebook import Notebook
 from tests.unit.task.bench import FIRST, ROOM, SECOND, Bench
 
 
@@ -71,3 +74,9 @@ def test_lru_goes_round() -> None:
 def test_a_policy_that_is_none() -> None:
     with pytest.raises(UsageError, match="policy='best' is no policy of placing tasks: it is one of leastload, lru, "):
         policy_named("best")
+
+
+def test_every_policy_can_be_chosen_by_a_setting() -> None:
+    option = OPTIONS["policy"]
+    assert option.choices == tuple(POLICIES)
+    assert option.default == TaskState(Notebook(0), []).policy
