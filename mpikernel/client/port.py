@@ -170,7 +170,9 @@ class Port:
                 self.nudge()
         return calls
 
-    def submit_single(self, collector: SingleCollector, label: str, function: Pickled, arguments: Frames, terms: TermsThen, stream: bool) -> bool:
+    def submit_single(
+        self, collector: SingleCollector, label: str, function: Pickled, arguments: Frames, terms: TermsThen, stream: bool
+    ) -> bool:
         """Queue one task. False if it waits for others, to leave with them: then nothing need be done to have it leave soon."""
         if stream or self.state.idle or not frames_fit(arguments) or not isinstance(terms, Terms):
             self.submit(collector, label, function, [arguments], terms, stream)
