@@ -1,13 +1,13 @@
 """The task interface in any order of events: between real engines' and a real client's reactors, over mail that only keeps the order
 between each two ranks, whatever is submitted, ends, fails, is cancelled or is on its way at that moment.
 
-Nothing is lost, every task is answered once, and none is run again unless it failed and may be tried again.
+Nothing is lost, every task is answered once, and none is run again unless it failed and may be tried again, or before what it needs.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec import structs
 
 from mpikernel.client import reactor as client_reactor
 from mpikernel.client.state import TASKS, Call, ClientState, Part
@@ -24,25 +25,37 @@ from mpikernel.engine.batches import send_results
 from mpikernel.engine.runner import report
 from mpikernel.engine.state import BatchJob, EngineState, Job, Result
 from mpikernel.interfaces.task import reactor as task_reactor
+from mpikernel.interfaces.task.entries import runs
+from mpikernel.interfaces.task.refusals import MOST_REFUSALS
 from mpikernel.interfaces.task.state import Seat, TaskState
 from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED, Record, expand
 from mpikernel.testing.loopback import begin_single
 from mpikernel.testing.outbox import RecordingOutbox
 from mpikernel.wire.envelope import Departure, Frame
-from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, DoneBatch, Message, Submit, SubmitBatch
+from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, DoneBatch, Message, Note, Submit, SubmitBatch
 from mpikernel.wire.mirror import Kept, Sent
 from mpikernel.wire.notebook import Notebook
-from mpikernel.wire.terms import Terms
+from mpikernel.wire.terms import Needs, Terms
 from mpikernel.wire.transport import Arrival
 
 CLIENT, TASK, ENGINES = 1, 2, (3, 4, 5)
 NOW = 1000.0
 MEMORY = 2  # functions that each remembers; fewer than there are
+MANY = 2000  # rounds in which everything ends
 FUNCTIONS = (b"f", b"g", b"h", b"i")
 
 
+REJECTED = "rejected"
+
 #: How long tasks take (seconds).
 LENGTHS = st.sampled_from([0.0, 1e-4, 0.02, 1.0])
+TERMS = st.builds(
+    Terms,
+    targets=st.sets(st.integers(0, 2), max_size=2).map(lambda only: tuple(sorted(only))),
+    retries=st.integers(0, 2),
+    priority=st.integers(-1, 1),
+    queue_timeout=st.sampled_from([0.0, 0.0, 0.5]),
+)
 
 
 class Whoever:
@@ -73,44 +86,78 @@ class TaskMachine(RuleBasedStateMachine):
             state.functions[TASK, True] = Kept(MEMORY)
         self.client = ClientState(CLIENT, Notebook(0), TASK, ENGINES, (), lambda action: None, Traffic(1 << 28, 1 << 16))
         self.client.sent[TASKS] = Sent(MEMORY)
+        self.now = NOW
+        self.written: dict[int, Record] = {}  # what the controller was told, the latest of each task
         self.submitted: dict[int, Submit | SubmitBatch] = {}
-        self.runs: dict[int, list[bool]] = defaultdict(list)  # of each task, how each of its runs ended
+        self.needed: dict[int, tuple[range, Needs, bool]] = {}  # of tasks that need others: which, how, and whether to follow them
+        self.runs: dict[int, list[str]] = defaultdict(list)  # of each task, how each of its runs ended
+        self.ran_on: dict[int, int] = {}  # the engine of the last
+        self.refusals: Counter[tuple[int, int]] = Counter()  # by task and engine
         self.answers: dict[int, Done] = {}
         self.asked: dict[int, int] = defaultdict(int)  # of each task, how often its cancelling was asked for
+        self.interrupted: set[int] = set()  # tasks that were to be interrupted if they ran
         self.told: dict[int, list[bool]] = defaultdict(list)  # of each task, what was answered: whether it was dropped
 
     # what happens ------------------------------------------------------------------------------------------------------
 
-    @rule(
-        count=st.integers(1, 3), function=st.sampled_from(FUNCTIONS), retries=st.integers(0, 2), only=st.sets(st.integers(0, 2), max_size=2)
-    )
-    def submit(self, count: int, function: bytes, retries: int, only: set[int]) -> None:
+    @rule(count=st.integers(1, 3), function=st.sampled_from(FUNCTIONS), terms=TERMS)
+    def submit(self, count: int, function: bytes, terms: Terms) -> None:
         for _ in range(count):
-            number = self.client.new_call("task", "f", -1, NOW, is_task=True).id
-            carried = 0 if self.client.knows(TASKS, function, len(b"code of") + len(function)) else 2
-            message = Submit(number, function, carried, "f", NOW, False, Terms(tuple(sorted(only)), retries), 0)
-            self.submitted[number] = message
-            self.post(CLIENT, TASK, message, [*[b"code of", function][:carried], b"arguments", b"%d" % number])
+            self.submit_one(function, terms)
 
-    @rule(
-        count=st.integers(1, 9), function=st.sampled_from(FUNCTIONS), retries=st.integers(0, 2), only=st.sets(st.integers(0, 2), max_size=2)
-    )
-    def submit_batch(self, count: int, function: bytes, retries: int, only: set[int]) -> None:
-        numbers = self.client.new_batch(count, "f", NOW, Whoever())
+    def submit_one(self, function: bytes, terms: Terms) -> int:
+        settled = self.client.settled
+        number = self.client.new_call("task", "f", -1, self.now, is_task=True).id
+        carried = 0 if self.client.knows(TASKS, function, len(b"code of") + len(function)) else 2
+        message = Submit(number, function, carried, "f", self.now, False, terms, settled)
+        self.submitted[number] = message
+        self.post(CLIENT, TASK, message, [*[b"code of", function][:carried], b"arguments", b"%d" % number])
+        return number
+
+    @rule(count=st.integers(1, 9), function=st.sampled_from(FUNCTIONS), terms=TERMS)
+    def submit_batch(self, count: int, function: bytes, terms: Terms) -> None:
+        self.submit_many(count, function, terms)
+
+    def submit_many(self, count: int, function: bytes, terms: Terms) -> range:
+        settled = self.client.settled
+        numbers = self.client.new_batch(count, "f", self.now, Whoever())
         carried = 0 if self.client.knows(TASKS, function, len(b"code of") + len(function)) else 2
         pieces = [b"arguments %d" % number for number in numbers]
         ends = array("I", accumulate(map(len, pieces))).tobytes()
-        message = SubmitBatch(numbers.start, count, function, carried, "f", NOW, ends, Terms(tuple(sorted(only)), retries), 0)
+        message = SubmitBatch(numbers.start, count, function, carried, "f", self.now, ends, terms, settled)
         self.submitted.update(dict.fromkeys(numbers, message))
         self.post(CLIENT, TASK, message, [*[b"code of", function][:carried], b"".join(pieces)])
+        return numbers
 
     @precondition(lambda self: self.submitted)
-    @rule(data=st.data())
-    def cancel(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), terms=TERMS, every=st.booleans(), way=st.sampled_from([(True, False), (False, True), (True, True)]))
+    def submit_what_needs_others(self, data: st.DataObject, terms: Terms, every: bool, way: tuple[bool, bool]) -> None:
+        first = data.draw(st.sampled_from(sorted(self.submitted)))
+        others = range(first, data.draw(st.integers(first, min(first + 10, len(self.submitted) - 1))) + 1)
+        needs = self.needs_of(others, every, *way)
+        follows = data.draw(st.booleans())
+        terms = structs.replace(terms, after=None if follows else needs, follow=needs if follows else None)
+        numbers = self.submit_many(3, b"f", terms) if data.draw(st.booleans()) else (self.submit_one(b"f", terms),)
+        self.needed.update(dict.fromkeys(numbers, (others, needs, follows)))
+
+    def needs_of(self, others: range, every: bool, success: bool, failure: bool) -> Needs:
+        """What the client tells of them as far as it knows."""
+        known = [self.answers[number] for number in others if number in self.answers]
+        right = [done for done in known if (success if done.status == OK else failure)]
+        wrong = [done for done in known if done not in right]
+        left = tuple((run.start, len(run)) for run in runs(number for number in others if number not in self.answers))
+        engines = tuple(sorted({done.engine for done in right if done.engine >= 0}))
+        return Needs(left, every, success, failure, bool(right), f"task {wrong[0].call} did not" if wrong else "", engines)
+
+    @precondition(lambda self: self.submitted)
+    @rule(data=st.data(), interrupt=st.booleans())
+    def cancel(self, data: st.DataObject, interrupt: bool) -> None:
         numbers = data.draw(st.sets(st.sampled_from(sorted(self.submitted)), min_size=1, max_size=4))
         for number in numbers:
             self.asked[number] += 1
-        self.post(CLIENT, TASK, CancelTasks(tuple(sorted(numbers)), interrupt=False))
+        if interrupt:
+            self.interrupted |= numbers
+        self.post(CLIENT, TASK, CancelTasks(tuple(sorted(numbers)), interrupt))
 
     @precondition(lambda self: any(self.mail.values()))
     @rule(data=st.data())
@@ -131,9 +178,9 @@ class TaskMachine(RuleBasedStateMachine):
         begin_single(state)
 
     @precondition(lambda self: any(state.running for state in self.engines))
-    @rule(data=st.data(), good=st.booleans(), length=LENGTHS)
-    def finish(self, data: st.DataObject, good: bool, length: float) -> None:
-        self.finish_on(data.draw(st.sampled_from([state for state in self.engines if state.running])), good, length)
+    @rule(data=st.data(), status=st.sampled_from([OK, ERROR, REJECTED, ABORTED]), length=LENGTHS)
+    def finish(self, data: st.DataObject, status: str, length: float) -> None:
+        self.finish_on(data.draw(st.sampled_from([state for state in self.engines if state.running])), status, length)
 
     @precondition(lambda self: any(self.batch_of(state) for state in self.engines))
     @rule(data=st.data(), count=st.integers(1, 9), length=LENGTHS)
@@ -144,7 +191,8 @@ class TaskMachine(RuleBasedStateMachine):
         for _ in range(min(count, len(job.pending))):
             number = job.pending.popleft()
             self.check_job(state, job.single(number))
-            self.runs[number].append(True)
+            self.runs[number].append(OK)
+            self.ran_on[number] = state.id
             state.results.append(Result(job, number, b"value", NOW, NOW + length))
         if not job.pending:
             state.queue.popleft()
@@ -153,7 +201,8 @@ class TaskMachine(RuleBasedStateMachine):
 
     @rule(later=st.floats(0.0, 0.1))
     def pass_time(self, later: float) -> None:
-        task_reactor.recall(self.task, self.out, NOW + later)
+        self.now += later
+        task_reactor.tick(self.task, self.out, self.now)
         self.flush(TASK)
 
     def batch_of(self, state: EngineState) -> BatchJob | None:
@@ -172,7 +221,7 @@ class TaskMachine(RuleBasedStateMachine):
         if receiver == CLIENT:
             self.note_what_the_client_is_told(arrival.message)
         state, reactions = self.role(receiver)
-        reactions[type(arrival.message)](state, self.out, arrival, NOW)
+        reactions[type(arrival.message)](state, self.out, arrival, self.now)
         self.flush(receiver)
 
     def role(self, rank: int) -> tuple[Any, Any]:
@@ -185,6 +234,9 @@ class TaskMachine(RuleBasedStateMachine):
     def flush(self, sender: int) -> None:
         for receiver in list(self.out.mail):
             for parcel in self.out.take(receiver):
+                if isinstance(parcel.message, Note):
+                    self.write_down(parcel.message)
+                    continue
                 self.post(sender, receiver, parcel.message, parcel.frames)
 
     def note_what_the_client_is_told(self, message: Message) -> None:
@@ -202,14 +254,25 @@ class TaskMachine(RuleBasedStateMachine):
             for number in (*message.dropped, *message.kept):
                 self.told[number].append(number in message.dropped)
 
-    def finish_on(self, state: EngineState, good: bool, length: float = 0.0) -> None:
+    def write_down(self, note: Note) -> None:
+        rows = [record for row in note.ranges for record in expand(row)]
+        self.written.update((record.task, record) for record in (*rows, *note.records))
+
+    def finish_on(self, state: EngineState, status: str, length: float = 0.0) -> None:
         job, state.running = state.running, None
         assert job is not None
         number = job.command.call
         self.check_job(state, job)
-        self.runs[number].append(good)
-        status, error = (OK, "") if good else (ERROR, "ValueError: no")
-        report(self.out, job, Done(number, state.id, status, NOW, NOW + length, "", "", error), [b"value" if good else b"error"])
+        if status == ABORTED and number not in self.interrupted:
+            status = OK
+        if status == REJECTED:
+            self.refusals[number, state.id] += 1
+        else:
+            self.runs[number].append(status)
+            self.ran_on[number] = state.id
+        error = {OK: "", ERROR: "ValueError: no", REJECTED: "TaskReject: no", ABORTED: "KeyboardInterrupt"}[status]
+        done = Done(number, state.id, ERROR if status == REJECTED else status, NOW, NOW + length, "", "", error)
+        report(self.out, job, done, [b"error" if error else b"value"], status == REJECTED)
         self.flush(state.rank)
 
     def check_job(self, state: EngineState, job: Job) -> None:
@@ -222,8 +285,22 @@ class TaskMachine(RuleBasedStateMachine):
         assert b" ".join(job.frames) == b"arguments %d" % number
         assert state.id in submit.terms.targets or not submit.terms.targets
         assert job.command.attempt == len(self.runs[number]) + 1 <= submit.terms.retries + 1
-        assert not any(self.runs[number]), "it ended well before"
+        assert set(self.runs[number]) <= {ERROR}, "it ended well before, or was interrupted"
+        assert self.refusals[number, state.id] < MOST_REFUSALS
         assert job.client == CLIENT
+        if number in self.needed:
+            self.check_needs(number, state.id)
+
+    def check_needs(self, number: int, engine: int) -> None:
+        """What it needs has ended as it should, and where it is."""
+        others, needs, follows = self.needed[number]
+        if needs.success and not needs.failure:
+            good = [other for other in others if self.runs[other][-1:] == [OK]]
+            assert len(good) == len(others) if needs.every else good
+        if follows:
+            places = {self.ran_on[other] for other in others if other in self.ran_on}
+            assert engine in places
+            assert len(places) == 1 or not needs.every
 
     # what is always true -----------------------------------------------------------------------------------------------
 
@@ -242,45 +319,63 @@ class TaskMachine(RuleBasedStateMachine):
             rooms = [self.task.room(engine, entry.submit.function) for engine in entry.targets or range(len(ENGINES))]
             assert not any(rooms), f"tasks {entry.numbers} wait although an engine has room"
 
-    def recorded(self) -> dict[int, Record]:
-        """The last record of each task."""
-        notes = self.task.notes
-        return {record.task: record for row in notes.ranges for record in expand(row)} | notes.records
-
     def teardown(self) -> None:
         """Everything comes to its end, and then everything adds up."""
-        while any(self.mail.values()) or any(state.queue or state.running for state in self.engines):
+        for _ in range(MANY):
+            if not (self.client.open or self.client.batches or any(self.mail.values())):
+                break
             self.deliver_all()
             for state in self.engines:
                 if state.running is None and state.queue:
                     begin_single(state)
                 if state.running is not None:
-                    self.finish_on(state, good=True)
+                    self.finish_on(state, OK)
+            self.pass_time(0.05)
             self.states_are_sound()
-        assert not self.task.waiting
-        assert not self.task.assigned
-        assert not self.task.batches
         assert not self.client.open
         assert not self.client.batches
+        assert not any(self.task.idle_entries)
+        assert not self.task.assigned
+        assert not self.task.batches
+        assert not self.task.unwanted
         assert self.answers.keys() == self.submitted.keys()
-        records = self.recorded()
+        task_reactor.tell_all(self.task, self.out, self.now)
+        self.flush(TASK)
         for number in self.submitted:
-            self.check_end(number, records[number])
+            self.check_end(number, self.written[number])
 
     def check_end(self, number: int, record: Record) -> None:
         answer, runs, submit = self.answers[number], self.runs[number], self.submitted[number]
         if answer.status == OK:
-            assert runs[-1:] == [True]
-        elif answer.status == ERROR:
-            assert runs == [False] * len(runs)
-            assert len(runs) == submit.terms.retries + 1 or (self.asked[number] and 0 < len(runs) <= submit.terms.retries)
+            assert runs == [ERROR] * (len(runs) - 1) + [OK]
+        elif answer.status == ABORTED:
+            assert runs[-1:] == ([ABORTED] if answer.engine >= 0 else []), "what ran was not cancelled before it began"
         else:
-            assert (answer.status, answer.engine, runs) == (ABORTED, -1, []), "what ran was not cancelled before it began"
-        assert len(self.told[number]) == self.asked[number], "each request is answered once"
-        assert self.told[number].count(True) == (answer.status == ABORTED)
+            self.check_error(number, answer.error.partition(":")[0])
+        told = self.told[number]
+        assert len(told) == self.asked[number], "each request is answered once"
+        assert not any(told) or (answer.status, answer.engine, told.count(True)) == (ABORTED, -1, 1)
+        assert any(told) or answer.status != ABORTED or number in self.interrupted
         assert record.status == answer.status != SUBMITTED
-        assert record.attempt == (len(runs) or 1)
-        assert record.engine == answer.engine or answer.status == ABORTED
+        assert record.attempt == (len(runs) or 1) or self.refusals.total()
+        assert record.attempt <= submit.terms.retries + 1
+        assert record.engine == answer.engine
+
+    def check_error(self, number: int, error: str) -> None:
+        """A task ended with this error for good reason."""
+        runs, terms = self.runs[number], self.submitted[number].terms
+        assert runs == [ERROR] * len(runs)
+        if error == "ValueError":
+            assert len(runs) == terms.retries + 1 or (self.asked[number] and 0 < len(runs) <= terms.retries)
+        elif error == "UnmetDependency":
+            assert any(self.refusals[number, engine] == MOST_REFUSALS for engine in range(len(ENGINES)))
+        elif error == "QueueTimeoutError":
+            assert terms.queue_timeout
+            assert not runs
+        else:
+            assert error == "ImpossibleDependency"
+            assert number in self.needed
+            assert not runs
 
 
 TestTaskMachine = TaskMachine.TestCase
