@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 #: Of each stream of one call, this much is kept (bytes): half from its beginning, half from its end. The log has it all.
 LIMIT = 1 << 20
@@ -57,10 +57,9 @@ class Stream:
         """What has been written since the last call ended, by threads that it left, belongs to the next one too."""
         self._start = self._seen = self._end
 
-    @property
-    def grown(self) -> bool:
-        """Whether anything has been written since the call began."""
-        return os.lseek(self._log, 0, os.SEEK_END) != self._start  # quicker than fstat; writing is not disturbed, it appends
+    def grown(self, seek: Callable[[int, int, int], int]) -> bool:
+        """Whether anything has been written since the call began. `seek` is lseek; writing is not disturbed, it appends."""
+        return seek(self._log, 0, os.SEEK_END) != self._start
 
     def news(self, ended: bool) -> str:
         """What the call has written since the last time; while it has not `ended` up to the last end of a line."""
@@ -96,7 +95,7 @@ class Output:
             Stream(2, "stderr", os.path.join(folder, f"engine-{engine}.err")),
         )
         self.always = always
-        self._flush_c: Callable[[], object] | None = None  # made when the first call ends: ctypes takes a while to import
+        self._c: LibC | None = None  # made when the first call ends: ctypes takes a while to import
 
     def open(self) -> None:
         if self.always:
@@ -127,15 +126,15 @@ class Output:
 
     def printed(self) -> bool:
         """Whether the call has written anything; as it ends, in a process that is nothing but an engine."""
-        self._flush_c = self._flush_c or _flush_of_c()
-        self._flush_c()
+        c = self._c = self._c or lib_c()
+        c.flush(None)
         stdout, stderr = self.streams
-        return stdout.grown or stderr.grown
+        return stdout.grown(c.seek) or stderr.grown(c.seek)
 
     def end(self) -> tuple[str, str]:
         """The call ended: what it wrote to stdout and stderr."""
-        self._flush_c = self._flush_c or _flush_of_c()
-        self._flush_c()
+        c = self._c = self._c or lib_c()
+        c.flush(None)
         if not self.always:
             self.close()
         stdout, stderr = self.streams
@@ -155,10 +154,18 @@ class Output:
             stream.redirect()
 
 
-def _flush_of_c() -> Callable[[], object]:
-    """C's fflush(NULL), called with the GIL held: it is quick, and handing the GIL over is not."""
+class LibC(NamedTuple):
+    """Functions of C, called with the GIL held: they are quick, and handing the GIL over is not."""
+
+    flush: Callable[[None], object]  # fflush
+    seek: Callable[[int, int, int], int]  # lseek
+
+
+def lib_c() -> LibC:
     import ctypes  # here: see Output
 
-    flush = ctypes.PyDLL(None).fflush
-    flush.argtypes = [ctypes.c_void_p]
-    return lambda: flush(None)
+    library = ctypes.PyDLL(None)
+    library.fflush.argtypes = [ctypes.c_void_p]
+    library.lseek.argtypes = [ctypes.c_int, ctypes.c_long, ctypes.c_int]
+    library.lseek.restype = ctypes.c_long
+    return LibC(library.fflush, library.lseek)

@@ -46,7 +46,8 @@ class Paces:
     def room(self, function: bytes, held: Mapping[bytes, int]) -> int:
         """How many tasks of a function may be given to an engine that holds so many of each."""
         work, pace = self.work(held), self.of(function)
+        count = sum(held.values())
+        if work > HORIZON / 2 or count > MOST / 2:  # it has enough: a few large messages cost less than many small ones
+            return 0
         fitting = int((HORIZON - work) / pace + ROUNDING)
-        if not fitting and work < HORIZON / 2:
-            return 1
-        return max(0, min(MOST - sum(held.values()), fitting))
+        return max(1, min(MOST - count, fitting))
