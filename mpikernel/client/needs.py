@@ -179,8 +179,8 @@ def _of_map(result: TaskMapResult) -> Iterator[Ending]:
     for numbers in gaps(result.rows, [ending.numbers for ending in ended]):
         yield Ending(numbers, SUBMITTED, -1, "", "")
     if result.source_error is not None and result.rows:  # as if the task that it would have made had failed
-        end = result.rows[-1].stop
-        yield Ending(range(end, end), ERROR, -1, "", one_line(result.source_error))
+        first, end = result.rows[0].start, result.rows[-1].stop
+        yield Ending(range(end, end), ERROR, -1, f"the map of tasks {first} to {end - 1}", one_line(result.source_error))
 
 
 def _of_piece(piece: Call | Part) -> Ending:
@@ -195,7 +195,7 @@ def _of_piece(piece: Call | Part) -> Ending:
 def _wording(ending: Ending) -> str:
     """What became of a task that did not end as it should."""
     if not ending.numbers:
-        return f"the map before task {ending.numbers.start} is not whole: {ending.error}"
+        return f"{ending.label} is not whole: {ending.error}"
     task = f"task {ending.numbers.start} ({ending.label})"
     if ending.status == OK:
         return f"{task} ended well"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mpikernel import Client, LoadBalancedView
 from mpikernel.client.here import close_port, open_port
 from mpikernel.client.needs import Dependency, gaps, joined
-from mpikernel.errors import UsageError
+from mpikernel.errors import ImpossibleDependency, UsageError
 from mpikernel.testing.loopback import LoopbackWorld
 from mpikernel.wire.messages import Submit, SubmitBatch
 from mpikernel.wire.terms import PLAIN, Needs, Terms
@@ -193,6 +193,32 @@ def test_ids_of_results_that_were_let_go_of_are_in_the_ledger(view: LoadBalanced
         with pytest.raises(UsageError, match="there is no task 99 in this run that could be waited for"):
             view.follow = [0, 99]
     assert view.follow is None
+
+
+def numbers(end: int, error: Exception | None = None) -> Iterator[int]:
+    yield from range(1, end)
+    if error is not None:
+        raise error
+
+
+def test_a_map_is_read_to_its_end_before_anything_comes_after_it(view: LoadBalancedView, world: LoopbackWorld) -> None:
+    mapped = view.map_async(inverse, numbers(60), chunksize=1, buffersize=10)
+    view.after = mapped
+    with world.working():
+        last = view.apply_async(inverse, 4)
+        assert len(mapped.msg_ids) == 59
+        assert last.get() == 0.25
+    assert last.metadata.started >= max(row.completed for row in mapped.metadata)
+
+
+def test_nothing_comes_after_a_map_that_is_not_whole(view: LoadBalancedView, world: LoopbackWorld) -> None:
+    mapped = view.map_async(inverse, numbers(60, OSError("the disk is gone")), chunksize=1, buffersize=10)
+    with world.working():
+        view.after = mapped
+        with pytest.raises(ImpossibleDependency, match="the map of tasks 0 to 58 is not whole: OSError: the disk is gone"):
+            view.apply_sync(inverse, 4)
+        view.after = Dependency(mapped, success=False, failure=True, all=False)
+        assert view.apply_sync(inverse, 4) == 0.25
 
 
 def test_only_tasks_can_be_waited_for(view: LoadBalancedView, world: LoopbackWorld) -> None:
