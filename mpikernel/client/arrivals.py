@@ -123,9 +123,9 @@ def length(piece: Part | Call) -> int:
     return len(piece) if isinstance(piece, Part) else 1
 
 
-def seconds(piece: Part | Call) -> float:
-    """How long engines worked on a piece."""
+def seconds(piece: Part | Call) -> float | None:
+    """How long engines worked on a piece; None if none did."""
     if isinstance(piece, Part):
         times = memoryview(piece.done.times).cast("d")
         return sum(times[len(piece) :]) - sum(times[: len(piece)])
-    return piece.done.completed - piece.done.started if piece.done is not None and piece.done.started else 0.0
+    return piece.done.completed - piece.done.started if piece.done is not None and piece.done.started else None

@@ -32,8 +32,8 @@ class Sizes(Protocol):
     def read(self, items: int, weight: int, seconds: float) -> None:
         """Items have been read, and weigh so many bytes; it took so long."""
 
-    def measured(self, items: int, tasks: int, took: Callable[[], float]) -> None:
-        """Tasks have ended; told under the loop's lock. `took`: the seconds that engines spent in them."""
+    def measured(self, items: int, tasks: int, took: Callable[[], float | None]) -> None:
+        """Tasks have ended; told under the loop's lock. `took`: the seconds that engines spent in them, None if none did."""
 
 
 class FixedSizes:
@@ -51,7 +51,7 @@ class FixedSizes:
     def read(self, items: int, weight: int, seconds: float) -> None:
         return
 
-    def measured(self, items: int, tasks: int, took: Callable[[], float]) -> None:
+    def measured(self, items: int, tasks: int, took: Callable[[], float | None]) -> None:
         return
 
 
@@ -89,11 +89,11 @@ class AdaptiveSizes:
         if self._left is not None:
             self._left -= items
 
-    def measured(self, items: int, tasks: int, took: Callable[[], float]) -> None:
+    def measured(self, items: int, tasks: int, took: Callable[[], float | None]) -> None:
         seconds = took()
-        if seconds <= 0:  # they have not run
+        if seconds is None:
             return
-        each = seconds / items
+        each = max(seconds, 0.0) / items
         self._time = (self._time + each) / 2 if self._time else each  # the first one of an engine rebuilds the function, and imports
         self._tried = max(self._tried, GROWTH * items // tasks)
 

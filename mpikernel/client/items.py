@@ -37,6 +37,8 @@ class ItemByItem:
         self._retries = retries
 
     def __call__(self, *columns: Sequence[Any]) -> list[Any]:
+        if len(columns[0]) == 1:
+            return [self._call_only([column[0] for column in columns])]
         values: list[Any] = []
         failures: list[tuple[int, list[bytes], str]] = []
         function, keep = self._function, values.append
@@ -48,13 +50,22 @@ class ItemByItem:
             except Exception as error:
                 value, failure = self._try_again(error, arguments)
                 if failure is not None:
-                    if len(columns[0]) == 1:
-                        raise failure
                     failures.append((len(values), _described(failure, len(values)), one_line(failure)))
                 keep(value)
         if failures:
             raise ItemsFailed(values, failures)
         return values
+
+    def _call_only(self, arguments: Sequence[Any]) -> Any:
+        try:
+            return self._function(*arguments)
+        except TaskReject:
+            raise
+        except Exception as error:
+            value, failure = self._try_again(error, arguments)
+        if failure is not None:
+            raise failure  # outside of the clause, so that its context stays what it was
+        return value
 
     def _try_again(self, error: Exception, arguments: Sequence[Any]) -> tuple[Any, Exception | None]:
         """What came of an item that has failed once: its value, or what it raised the last time."""

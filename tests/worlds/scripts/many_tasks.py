@@ -42,7 +42,7 @@ def sleep(seconds: float) -> float:
 
 
 def check_every_item_is_a_task() -> None:
-    result = view.map_async(double, range(MANY))
+    result = view.map_async(double, range(MANY), chunksize=1)
     assert len(result) == MANY
     assert result.get() == list(range(0, 2 * MANY, 2))
     assert result.progress == len(set(result.msg_ids)) == MANY
@@ -85,7 +85,7 @@ def check_failed_items_are_tried_again() -> None:
 
 
 def check_what_an_item_prints_is_its_own() -> None:
-    result = view.map_async(print_sometimes, range(2000))
+    result = view.map_async(print_sometimes, range(2000), chunksize=1)
     result.wait()
     assert {row.msg_id - result.msg_ids[0]: row.stdout for row in result.metadata if row.stdout} == {
         index: f"item {index}\n" for index in range(7, 2000, 500)
@@ -96,7 +96,7 @@ def check_a_long_item_holds_up_neither_results_nor_items() -> None:
     if not APART or COUNT < 2:
         return
     began = time.monotonic()
-    result = view.map_async(sleep, [0.0] * 50 + [1.0] + [0.0] * 500, ordered=False)
+    result = view.map_async(sleep, [0.0] * 50 + [1.0] + [0.0] * 500, ordered=False, chunksize=1)
     values = iter(result)
     quick = [next(values) for _ in range(550)]
     assert set(quick) == {0.0}
