@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from checks import raises, run_checks, wait_until
 
@@ -55,14 +55,28 @@ def stop_in_order(path: str) -> str:
     return "not interrupted"
 
 
-def swallow_twice(path: str) -> None:
+def swallow(path: str, times: int) -> None:
     mark(path)
-    for _ in range(2):
-        try:
+    for _ in range(times):
+        with suppress(KeyboardInterrupt):
             time.sleep(60)
-        except KeyboardInterrupt:
-            mark(f"{path}-{len(os.listdir())}")
     time.sleep(60)
+
+
+def with_a_handler(path: str) -> str:
+    import signal
+
+    def stop(signum: int, frame: object) -> None:
+        raise StopIteration(signal.Signals(signum).name)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        sleep_long(path)
+    except StopIteration as stopped:
+        return str(stopped)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return "not stopped"
 
 
 @contextmanager
@@ -122,12 +136,16 @@ def check_a_call_may_end_well_all_the_same() -> None:
 
 def check_who_does_not_listen_is_told_again() -> None:
     path = new_path("swallowing")
-    result = one.apply_async(swallow_twice, path)
+    result = one.apply_async(swallow, path, 4)
     wait_until(lambda: os.path.exists(path))
-    with within(8.0):
+    with within(12.0):
         result.abort()
         with raises(TaskAborted, "interrupted after"):
             result.get()
+    with open(".mpikernel/log/engine-0.err") as log:
+        told = log.read()
+    assert told.count("was interrupted 3 times (cancelled), and goes on here:") == 1, told
+    assert "in swallow" in told
     assert one.apply_sync(abs, -4) == 4
 
 
@@ -161,6 +179,14 @@ def check_interrupt_is_raised_once() -> None:
     wait_until(lambda: os.path.exists(path))
     one.interrupt()
     assert result.get(20) == "stopped in order"
+
+
+def check_a_handler_of_the_users_own_is_asked() -> None:
+    path = new_path("handler")
+    result = one.apply_async(with_a_handler, path)
+    wait_until(lambda: os.path.exists(path))
+    one.interrupt()
+    assert result.get(20) == "SIGINT"
 
 
 def check_interrupt_of_source_code() -> None:
