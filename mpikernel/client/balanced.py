@@ -43,8 +43,9 @@ class LoadBalancedView(MappingView):
 
     @property
     def after(self) -> Dependency | None:
-        """Tasks that must have ended before those of this view begin: set to an AsyncResult, an id, a list of these, a Dependency, or None.
+        """Tasks that must have ended before those of this view begin, or None.
 
+        Set it to an AsyncResult of tasks, the id of a task, a list of these, a Dependency, or None.
         A map whose sequences have not been read to their end is waited for, until they are, by the next call that is made.
 
         Raises:
