@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.harness.environments import NAMES, MPIEnvironment, find_environment
 from tests.harness.services import in_ci
 from tests.harness.world import World
 
 # No deadline: a shared machine of two cores says nothing about how long an example takes. In CI the same examples every time.
-settings.register_profile("home", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
+settings.register_profile("home", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("home"), derandomize=True)
 settings.load_profile("ci" if in_ci() else "home")
 
 # Who starts the tests in the background of a script has their processes ignore signals that some of them are about.
