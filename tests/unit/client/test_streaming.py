@@ -1,0 +1,83 @@
+"""`imap`: how far it reads ahead of what is taken, and that it keeps nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count, islice
+
+import pytest
+
+from mpikernel.client.client import Client
+from mpikernel.client.here import close_port, open_port
+from mpikernel.client.streaming import Window
+from mpikernel.testing.loopback import LoopbackWorld
+
+
+@pytest.fixture
+def world() -> Iterator[LoopbackWorld]:
+    world = LoopbackWorld(engines=2)
+    open_port(world.port)
+    with world.working():
+        yield world
+    close_port()
+
+
+class Counted:
+    """0, 1, 2, ... without end; `read` tells how far."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def __iter__(self) -> Iterator[int]:
+        for number in count():
+            self.read += 1
+            yield number
+
+
+def test_a_window_that_is_used_up_at_once_doubles_up_to_its_most() -> None:
+    window = Window(4, 10)
+    sizes = []
+    for _ in range(4):
+        window.take(window.size)
+        sizes.append(window.size)
+    assert sizes == [8, 10, 10, 10]
+
+
+def test_a_window_stays_until_it_is_used_up() -> None:
+    window = Window(4, 10)
+    window.take(3)
+    assert window.size == 4
+
+
+def test_nothing_is_read_before_a_value_is_asked_for(world: LoopbackWorld) -> None:
+    source = Counted()
+    values = Client().load_balanced_view().imap(abs, source)
+    assert source.read == 0
+    assert next(values) == 0
+    assert source.read > 1
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("chunksize", [None, 1, 3, 40])
+@pytest.mark.parametrize("buffersize", [1, 2, 12])
+def test_a_buffer_bounds_what_is_ahead_of_what_was_taken(
+    world: LoopbackWorld, ordered: bool, chunksize: int | None, buffersize: int
+) -> None:
+    source = Counted()
+    values = Client().load_balanced_view().imap(abs, source, ordered=ordered, chunksize=chunksize, buffersize=buffersize)
+    got = []
+    for taken in range(60):
+        got.append(next(values))
+        assert source.read <= taken + buffersize
+    assert got == list(range(60)) if ordered else len(set(got)) == 60
+
+
+@pytest.mark.parametrize("chunksize", [None, 1, 5])
+def test_what_was_taken_is_let_go_of(world: LoopbackWorld, chunksize: int | None) -> None:
+    values = Client().load_balanced_view().imap(abs, Counted(), chunksize=chunksize)
+    assert list(islice(values, 2000)) == list(range(2000))
+    (result,) = {collector for first in world.client.tally.held if (collector := world.client.tally.submitted_with(first)) is not None}
+    assert len(result.pieces) <= 64  # type: ignore[attr-defined]  # it is the map's result
+    values.close()  # type: ignore[attr-defined]  # it is a generator
+    world.run()
+    assert world.client.idle
