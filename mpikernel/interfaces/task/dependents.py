@@ -17,7 +17,7 @@ def take_in(state: TaskState, out: Outbox, entry: Entry, now: float) -> None:
         state.line_up(entry)
         return
     tell_dependents(state, out, now)  # what has ended before this came is known by its outcome: it must not be told of twice
-    state.look = min(state.look, entry.deadline)
+    state.heed(entry.deadline)
     _decide(state, out, state.parking.park(entry, state.outcomes), now)
 
 

@@ -18,12 +18,12 @@ def look_when_due(state: TaskState, out: Outbox, now: float) -> bool:
     """See to what waits, if anything may be due. Whether anything was."""
     if now < state.look:
         return False
-    state.look = inf
     offer_again(state, now)
-    _end_overdue(state, out, now)
+    if now >= state.deadline:
+        _end_overdue(state, out, now)
+        state.deadline = min((entry.deadline for entry in state.idle_entries), default=inf)
     next_pause = state.pauses[0][0] if state.pauses else inf
-    next_deadline = min((entry.deadline for entry in state.idle_entries), default=inf)
-    state.look = max(min(next_pause, next_deadline), now + SELDOM)
+    state.look = max(min(next_pause, state.deadline), now + SELDOM)
     return True
 
 

@@ -39,10 +39,12 @@ def offer(state: TaskState, task: Task, now: float) -> None:
     later = [until for until in asked.values() if until > now]
     if later:
         heappush(state.pauses, (min(later), task.submit.task))
-        state.look = min(state.look, min(later), task.deadline)
+        state.pausing[task.submit.task] = task
+        state.look = min(state.look, min(later))
     if task.targets:
         state.line_up_first(task)
     else:
+        state.heed(task.deadline)
         state.resting[task.submit.task] = task
 
 
@@ -54,10 +56,12 @@ def _askable(state: TaskState, task: Task) -> list[int]:
 
 def offer_again(state: TaskState, now: float) -> None:
     """Offer tasks to engines that may be asked again now."""
-    due: set[int] = set()
+    due: list[Task] = []
     while state.pauses and state.pauses[0][0] <= now:
-        due.add(heappop(state.pauses)[1])
-    if due:
-        rested = [state.resting.pop(number) for number in sorted(due & state.resting.keys())]
-        for task in reversed(rested + state.waiting.take_out(due)):
-            offer(state, task, now)
+        task = state.pausing.pop(heappop(state.pauses)[1], None)
+        if task is not None and task.engine < 0:  # no engine has it, nor ran it
+            due.append(task)
+    rested = [task for task in due if state.resting.pop(task.submit.task, None) is not None]
+    others = {task.submit.task for task in due}.difference(task.submit.task for task in rested)
+    for task in reversed(rested + (state.waiting.take_out(others) if others else [])):
+        offer(state, task, now)

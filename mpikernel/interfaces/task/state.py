@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from mpikernel.interfaces.task.entries import Batch, Entry, Task
 from mpikernel.interfaces.task.needs import Parking
 from mpikernel.interfaces.task.outcomes import Ended, Outcomes
-from mpikernel.interfaces.task.pace import Paces
+from mpikernel.interfaces.task.pace import MOST, Paces
 from mpikernel.interfaces.task.policies import Policy, policy_named
 from mpikernel.interfaces.task.waiting import Line
 from mpikernel.wire.envelope import Frame
@@ -54,8 +54,10 @@ class TaskState(Struct, eq=False):
     waiting: Line = field(default_factory=Line)
     resting: dict[int, Task] = field(default_factory=dict)  # by task id: were refused, some time ago; or are about to be cancelled
     pauses: list[tuple[float, int]] = field(default_factory=list)  # a heap: when a refused task may be offered to one more engine
+    pausing: dict[int, Task] = field(default_factory=dict)  # those tasks, by task id; some of them have ended since
     parking: Parking = field(default_factory=Parking)  # what waits for other tasks
     look: float = inf  # when something is due with what waits
+    deadline: float = inf  # when something may have waited too long
     assigned: dict[int, Task] = field(default_factory=dict)  # by task id
     unwanted: set[int] = field(default_factory=set)  # of those that engines have, what is to be interrupted: it is not tried again
     batches: dict[int, Batch] = field(default_factory=dict)  # that have open tasks, by their first task
@@ -79,12 +81,18 @@ class TaskState(Struct, eq=False):
     def line_up(self, entry: Entry) -> None:
         """Let something wait behind all others of its priority."""
         self.waiting.put_last(entry)
-        self.look = min(self.look, entry.deadline)
+        self.heed(entry.deadline)
 
     def line_up_first(self, entry: Entry) -> None:
         """Let something wait before all others of its priority."""
         self.waiting.put_first(entry)
-        self.look = min(self.look, entry.deadline)
+        self.heed(entry.deadline)
+
+    def heed(self, deadline: float) -> None:
+        """Look then whether something has waited too long."""
+        if deadline < self.deadline:
+            self.deadline = deadline
+            self.look = min(self.look, deadline)
 
     def take_out(self, numbers: set[int]) -> list[Task]:
         """Those of these tasks that no engine has; they wait no more."""
@@ -103,7 +111,7 @@ class TaskState(Struct, eq=False):
         """How many tasks of a function an engine may be given."""
         held = self.seats[engine].held
         room = self.paces.room(function, held)
-        return room if room == 0 else max(0, min(room, self.placing.ahead - held.total()))
+        return room if self.placing.ahead == MOST else max(0, min(room, self.placing.ahead - held.total()))
 
     def seat_of(self, rank: int) -> int:
         """The engine that is at a rank."""
@@ -137,10 +145,10 @@ class TaskState(Struct, eq=False):
         unended = {number for batch in self.batches.values() for number in batch.open}
         assert unended <= {*waiting, *held}, f"tasks are lost: {unended - {*waiting, *held}}"
         assert all(batch.open for batch in self.batches.values()), "a batch is kept although all its tasks have ended"
-        assert self.look < inf or all(entry.deadline == inf for entry in self.idle_entries), "nobody looks when a task has waited too long"
-        assert self.resting.keys() <= {*self.unwanted, *(number for _, number in self.pauses)}, (
-            "nobody looks when a refused task may be tried again"
+        assert self.deadline < inf or all(entry.deadline == inf for entry in self.idle_entries), (
+            "nobody looks when a task has waited too long"
         )
+        assert self.resting.keys() <= {*self.unwanted, *self.pausing}, "nobody looks when a refused task may be tried again"
         assert self.unwanted <= {*waiting, *held}, "it is remembered of tasks that have ended that they were to be interrupted"
 
     def _check_seats(self) -> None:
