@@ -15,7 +15,7 @@
      |- ProtocolError (RuntimeError)
      |   |- OurProtocolError            this rank was about to break the protocol: a defect in mpikernel
      |   `- PeerProtocolError           another rank broke it; names the rank
-     |- TaskAborted (CancelledError)    the call was cancelled before it began, or the world ended before it could
+     |- TaskAborted (CancelledError)    the call was cancelled before it began, or interrupted, or the world ended before it could
      |- TaskTimeoutError (TimeoutError) a run of a task took longer than its timeout
      |- QueueTimeoutError (TimeoutError)
      |                                  a task did not begin within its queue_timeout
@@ -155,7 +155,7 @@ class PeerProtocolError(ProtocolError):
 if TYPE_CHECKING:
 
     class TaskAborted(MpikernelError, CancelledError):
-        """The call was cancelled before it began, or the world ended before it could."""
+        """The call was cancelled before it began, or interrupted, or the world ended before it could."""
 
     class PoolTimeoutError(MpikernelError, multiprocessing.TimeoutError, TimeoutError):
         """A result of a Pool is not there in time. It is multiprocessing's TimeoutError, and Python's own."""
@@ -163,7 +163,7 @@ if TYPE_CHECKING:
 
 #: The texts of the errors that are made late; those above are for type checkers.
 _LATE = {
-    "TaskAborted": "The call was cancelled before it began, or the world ended before it could.",
+    "TaskAborted": "The call was cancelled before it began, or interrupted, or the world ended before it could.",
     "PoolTimeoutError": "A result of a Pool is not there in time. It is multiprocessing's TimeoutError, and Python's own.",
 }
 
