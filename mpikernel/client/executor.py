@@ -51,7 +51,7 @@ class EngineExecutor(Executor):
             fn: called with one item of each iterable.
             iterables: read now, to the end of the shortest; with `buffersize` only as far as needed, so they may be endless.
             timeout: seconds from now after which waiting for a value is a TimeoutError.
-            chunksize: items in one task. What one of them raises is raised for its task.
+            chunksize: items in one task.
             buffersize: tasks under way at once; None for all.
         """
         label_of(fn)

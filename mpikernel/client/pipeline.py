@@ -21,7 +21,7 @@ Wait = Callable[[Callable[[], bool], float | None], bool]
 class Pipeline(Iterator[Any]):
     """The values, one by one. The first calls are submitted at once.
 
-    What a chunk's call raised is raised once, in the place of its values; one may go on after it. What reading the rows, or
+    What an item raised is raised in its place, and is the last of its chunk; one may go on after it. What reading the rows, or
     submitting them, raised is raised after the values of the rows that were read before.
     """
 
