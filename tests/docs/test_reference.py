@@ -24,6 +24,7 @@ FOR_THE_PACKAGE = {
     "AsyncResult.calls",
     "AsyncResult.under_way",
     "AsyncResult.expecting",
+    "AsyncResult.expecting_nothing_but",
     "AsyncResult.launched",
 }
 #: What scripts use of concurrent.futures.Future.
