@@ -1,4 +1,4 @@
-"""Writes 300 results to results.h5, and waits for those that never come."""
+"""Writes 300 results to results.h5, and waits for those that never come. Each item is a task, so that none waits with them."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ def half(number: int) -> float:
     return number / 2
 
 
-Client().load_balanced_view().map_async(half, range(1000)).to_hdf5("results.h5")
+Client().load_balanced_view().map_async(half, range(1000), chunksize=1).to_hdf5("results.h5")
