@@ -23,7 +23,6 @@
      |- UnmetDependency (RuntimeError)  no engine takes a task; says why, for each
      |- ImpossibleDependency (RuntimeError)
      |                                  what a task is to run after, or where, has not come about and cannot any more
-     |- EngineStuckError (RuntimeError) an engine sits in a call that nothing can end
      |- PoolTimeoutError (multiprocessing.TimeoutError, TimeoutError)
      |                                  a result of a Pool is not there in time
      |- RemoteError (RuntimeError)      stands for an exception that could not be rebuilt here
@@ -123,10 +122,6 @@ class UnmetDependency(MpikernelError, RuntimeError):
 
 class ImpossibleDependency(MpikernelError, RuntimeError):
     """Another task, after which or where a task is to run, ended in a way that rules it out."""
-
-
-class EngineStuckError(MpikernelError, RuntimeError):
-    """An engine sits in a call that nothing can end, as in a collective operation that others never come to."""
 
 
 class ProtocolError(MpikernelError, RuntimeError):
