@@ -269,6 +269,7 @@ def check_shutdown_without_waiting() -> None:
 def check_shutdown_may_cancel() -> None:
     executor = client.executor()
     futures = [executor.submit(nap, 0.1) for _ in range(20 * COUNT)]
+    futures[0].result()  # by then others have begun
     executor.shutdown(cancel_futures=True)
     assert all(future.done() for future in futures)
     assert any(future.cancelled() for future in futures) is APART
