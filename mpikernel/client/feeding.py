@@ -86,7 +86,8 @@ class Feed:
         self._reading = threading.Lock()
         self._asked = False  # to go on after this turn
         result.source = self
-        port.state.feeding += 1
+        with port.loop.hold:
+            port.state.feeding += by_itself  # what goes on only when it is asked is nothing to wait for
 
     def ended(self, piece: Part | Call, items: int) -> None:
         self._sizes.measured(items, length(piece), lambda: seconds(piece))
@@ -139,11 +140,16 @@ class Feed:
         going = False
         try:
             payloads = self._reader.read(count, self._room)
+            if self._result.shortage:  # it was cancelled meanwhile
+                return False
             error = self._result.source_error = self._reader.error
             if error is not None and strict:
                 raise error
             self._submission.send(self._result, payloads)
             going = not self._reader.exhausted
+        except BaseException as problem:
+            self._result.source_error = self._result.source_error or problem
+            raise
         finally:
             self._reading.release()
             if not going:
@@ -158,6 +164,6 @@ class Feed:
             if self.over:
                 return
             self.over = True
-            self._port.state.feeding -= 1
+            self._port.state.feeding -= self._by_itself
             if self._result.submitted or self._result.source_error is None:  # else it is raised at once, and nobody gets the result
                 self._result.settle_when_over()

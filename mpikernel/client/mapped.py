@@ -78,7 +78,12 @@ class TaskMapResult(ResultOfTasks):
 
     def _wait_for_piece(self, condition: Callable[[], bool], patience: float | None = None) -> None:
         self._port.wait(lambda: condition() or self._over, patience)
-        if not condition() and self._over and self.source_error is not None:
+        if not condition() and self._over:
+            self.check_whole()
+
+    def check_whole(self) -> None:
+        """Raise what cut it short, if anything did."""
+        if self.shortage:
             self._asked()
             raise self._failure()
 

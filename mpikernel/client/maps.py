@@ -77,6 +77,11 @@ class MappingView(View):
     def retries(self) -> int:
         """How often an item that failed is tried again."""
 
+    @property
+    @abstractmethod
+    def timeout(self) -> float | None:
+        """Seconds that a run of a task may take; None for no limit."""
+
     @abstractmethod
     def _name_of(self, function: Callable[..., Any]) -> str:
         """What calls of a function are called."""
@@ -105,6 +110,8 @@ class MappingView(View):
             UsageError: a number that makes no sense, or no sequence.
             SerializeError: the function, or one of the items that are read at once, cannot be sent; later ones fail the result.
         """
+        if chunksize is None and self.timeout is not None:
+            chunksize = 1  # the limit is one of each item
         manner = Manner(ordered, chunksize, return_exceptions, buffersize)
         window = AHEAD * len(self) if chunksize is None else max(LEAST_WINDOW, FOR_EACH * len(self))
         feed, result = self._feed(function, sequences, manner, window, by_itself=True)
@@ -190,7 +197,7 @@ class MappingView(View):
         """
         if max_outstanding is not None and max_outstanding < 1:
             raise UsageError(f"max_outstanding={max_outstanding!r} lets nothing run: it is 1 or more")
-        if max_outstanding is not None and chunksize is None:
+        if chunksize is None and (max_outstanding is not None or self.timeout is not None):
             chunksize = 1
         least = WINDOW * len(self) if max_outstanding is None else max_outstanding
         most = least if chunksize is None or max_outstanding is not None else max(LEAST_WINDOW, least)

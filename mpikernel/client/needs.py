@@ -18,7 +18,6 @@ from mpikernel.client.state import Call, Part
 from mpikernel.client.view import names_one
 from mpikernel.errors import UsageError
 from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED
-from mpikernel.wire.failure import one_line
 from mpikernel.wire.terms import Needs
 
 
@@ -178,9 +177,9 @@ def _of_map(result: TaskMapResult) -> Iterator[Ending]:
     yield from ended
     for numbers in gaps(result.rows, [ending.numbers for ending in ended]):
         yield Ending(numbers, SUBMITTED, -1, "", "")
-    if result.source_error is not None and result.rows:  # as if the task that it would have made had failed
+    if result.shortage and result.rows:  # as if the task that it would have made had failed
         first, end = result.rows[0].start, result.rows[-1].stop
-        yield Ending(range(end, end), ERROR, -1, f"the map of tasks {first} to {end - 1}", one_line(result.source_error))
+        yield Ending(range(end, end), ERROR, -1, f"the map of tasks {first} to {end - 1}", result.shortage)
 
 
 def _of_piece(piece: Call | Part) -> Ending:

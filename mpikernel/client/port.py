@@ -290,19 +290,21 @@ class Port:
         answers = self.state.answers
         with self.loop.hold:
             let_singles_leave(self.state, self.loop.out)
-            open_calls = [call for call in calls if call.done is None]
-            numbers = [number for batch in batches for number in sorted(batch.open)]
+            open_calls = [call for call in dict.fromkeys(calls) if call.done is None]
+            numbers = sorted({number for batch in batches for number in batch.open})
             answers.update(dict.fromkeys([*(call.id for call in open_calls), *numbers]))
             self._ask_to_cancel(open_calls, numbers, interrupt)
         self.nudge()
 
         def answered() -> bool:
-            told = all(answers[call.id] is not None or call.done is not None for call in open_calls)
-            return told and all(answers[number] is not None for number in numbers)
+            asked = [call.id for call in open_calls if call.done is None] + numbers
+            return all(answers.get(number, False) is not None for number in asked)  # another thread may have asked the same, and gone
 
-        self.wait(answered, CANCEL_PATIENCE)
-        dropped = [answers.pop(call.id, False) or call.aborted for call in open_calls]
-        dropped += [answers.pop(number) or False for number in numbers]
+        try:
+            self.wait(answered, CANCEL_PATIENCE)
+        finally:
+            dropped = [answers.pop(call.id, False) or call.aborted for call in open_calls]
+            dropped += [answers.pop(number, False) or False for number in numbers]
         return bool(dropped) and all(dropped)
 
     def cancel_results(self, results: Iterable[FutureOfCalls], interrupt: bool = False) -> None:

@@ -41,6 +41,7 @@ def stream(feed: Feed, result: TaskMapResult, window: Window, ordered: bool) -> 
         while True:
             feed.read(window.size - (result.submitted - taken))
             if feed.over and taken == result.submitted:
+                result.check_whole()
                 return
             position, piece = result.take_next(taken if ordered else None)
             yield from result.values_of(position, piece)

@@ -11,6 +11,7 @@ from mpikernel.client.calls import FutureOfCalls
 from mpikernel.client.port import Port
 from mpikernel.client.result import AsyncMapResult
 from mpikernel.client.state import Call, OpenBatch, Part
+from mpikernel.wire.failure import one_line
 
 
 class Source(Protocol):
@@ -90,6 +91,13 @@ class ResultOfTasks(AsyncMapResult):
     def pieces(self) -> Collection[Part | Call]:
         """What has ended of it, and has not been let go of."""
         return self.tasks.pieces.values()
+
+    @property
+    def shortage(self) -> str:
+        """Why not all of it was submitted; empty if it was, or is to be."""
+        if self.source_error is not None:
+            return one_line(self.source_error)
+        return "it was cancelled" if self._cut else ""
 
     # what became of it --------------------------------------------------------------------------------------------------
 

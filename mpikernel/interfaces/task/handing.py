@@ -20,6 +20,8 @@ from mpikernel.wire.payload import size
 SHARE = 0.5
 #: Nobody is asked to give back what is done in less than this (seconds), if it has told of a task as recently.
 WORTHWHILE = 5e-3
+#: Of so few, all are asked for: which of them has begun, and so is kept, numbers do not tell.
+FEW = 3
 
 
 def hand_out(state: TaskState, out: Outbox, now: float) -> None:
@@ -38,18 +40,21 @@ def best(state: TaskState, entry: Entry) -> int | None:
     """The engine that the policy chooses of those with room for one of these tasks, or None."""
     function = entry.submit.function
     free = [engine for engine in entry.targets or range(len(state.seats)) if state.room(engine, function)]
+    if entry.submit.terms.queue_timeout:  # it is not to wait at an engine, where nobody would look at its limit
+        free = [engine for engine in free if not state.seats[engine].held]
     return state.placing.choose(free, state) if free else None
 
 
 def _give_some(state: TaskState, out: Outbox, targets: tuple[int, ...], engine: int, now: float) -> None:
     seat, queue = state.seats[engine], state.waiting.queues[targets]
     share = int(SHARE * queue.count / len(targets or state.seats))
-    count = min(state.room(engine, queue.first.submit.function), max(1, share))
+    submit = queue.first.submit
+    count = 1 if submit.terms.queue_timeout else min(state.room(engine, submit.function), max(1, share))
     if not seat.held:
         seat.heard = now
     entry = state.waiting.take_first(targets, count)
     state.handed += 1
-    seat.turn = state.handed
+    seat.turn, seat.recalled = state.handed, False
     seat.take(entry.submit.function, entry.count)
     if isinstance(entry, Task):
         _give(state, out, entry, engine)
@@ -98,7 +103,8 @@ def _recall_for(state: TaskState, out: Outbox, engine: int, now: float) -> None:
         numbers = _movable(state, seat, engine)
         if numbers:
             seat.recalled = True
-            out.send(seat.rank, Withdraw(tuple(numbers[len(numbers) // 2 :]), NOBODY, interrupt=False))
+            wanted = numbers if len(numbers) <= FEW else numbers[len(numbers) // 2 :]
+            out.send(seat.rank, Withdraw(tuple(wanted), NOBODY, interrupt=False))
             return
 
 

@@ -9,14 +9,14 @@ from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from mpikernel.ledger.records import STATUSES
+from mpikernel.ledger.records import ERROR, STATUSES
 
 #: Numbers that are forgotten together, or as many as are kept: taking them out of the front moves the rest.
 TOGETHER = 4096
 
 
 class Ended(NamedTuple):
-    """Tasks that ended alike, or as many of them as there are numbers. Of how they failed only those know who hear of it at once."""
+    """Tasks that ended alike, or as many of them as there are numbers; `error` is that of the first."""
 
     numbers: range
     status: str
@@ -29,6 +29,7 @@ class Outcomes:
 
     def __init__(self) -> None:
         self._codes = array("I")
+        self._errors: dict[int, str] = {}  # of those that failed
         self._base = 0  # the number of the first
 
     def put(self, ended: Ended) -> None:
@@ -36,6 +37,8 @@ class Outcomes:
         begin, end = max(0, ended.numbers.start - self._base), ended.numbers.stop - self._base
         if end <= begin:  # the client has heard before
             return
+        if ended.status == ERROR:
+            self._errors.update(dict.fromkeys(ended.numbers, ended.error))
         codes = self._codes
         if end > len(codes):
             codes.frombytes(bytes(codes.itemsize * (end - len(codes))))
@@ -48,7 +51,7 @@ class Outcomes:
         for code in sorted(set(codes) - {0}):
             where, status = divmod(code, len(STATUSES))
             first = self._base + begin + codes.index(code)
-            yield Ended(range(first, first + codes.count(code)), STATUSES[status], where - 1)
+            yield Ended(range(first, first + codes.count(code)), STATUSES[status], where - 1, self._errors.get(first, ""))
 
     def forget(self, settled: int) -> None:
         """Nobody asks for those before this one any more."""
@@ -56,6 +59,7 @@ class Outcomes:
         if gone >= max(TOGETHER, len(self._codes) / 2):
             del self._codes[:gone]
             self._base = settled
+            self._errors = {number: error for number, error in self._errors.items() if number >= settled}
 
     def __len__(self) -> int:
         return len(self._codes)

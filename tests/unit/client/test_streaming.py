@@ -10,6 +10,7 @@ import pytest
 from mpikernel.client.client import Client
 from mpikernel.client.here import close_port, open_port
 from mpikernel.client.streaming import Window
+from mpikernel.errors import TaskAborted
 from mpikernel.testing.loopback import LoopbackWorld
 
 
@@ -81,3 +82,32 @@ def test_what_was_taken_is_let_go_of(world: LoopbackWorld, chunksize: int | None
     values.close()  # type: ignore[attr-defined]  # it is a generator
     world.run()
     assert world.client.idle
+
+
+def test_who_waits_for_all_does_not_wait_for_what_only_goes_on_when_it_is_asked(world: LoopbackWorld) -> None:
+    client = Client()
+    unstarted, begun = (client.load_balanced_view().imap(abs, count()) for _ in range(2))
+    assert next(begun) == 0
+    assert client.wait(timeout=10)
+    del unstarted
+
+
+def test_a_map_that_was_aborted_does_not_end_as_if_it_were_whole() -> None:
+    world = LoopbackWorld(engines=2)
+    open_port(world.port)
+    client = Client()
+    result = client.load_balanced_view().map_async(abs, range(6), chunksize=1)
+    with world.working():
+        client.abort([result, result])
+        with pytest.raises(TaskAborted):
+            list(result)
+        assert client.wait(timeout=10)
+    close_port()
+
+
+def test_with_a_limit_of_time_each_item_is_a_task(world: LoopbackWorld) -> None:
+    view = Client().load_balanced_view()
+    with view.temp_flags(timeout=5.0):
+        result = view.map_async(abs, range(100))
+        assert list(view.imap(abs, range(100))) == result.get()
+    assert len(result.msg_ids) == 100

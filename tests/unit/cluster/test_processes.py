@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from mpikernel.cluster.processes import mark_environment, members, new_mark, remove, shared_memory, sweep, wait_gone
+from tests.harness.waiting import wait_until
 
 #: Prints its own id and that of a child that left its session, as MPICH's ranks do, and waits.
 FAMILY = """
@@ -51,7 +52,7 @@ def test_a_job_in_a_job_belongs_to_both(family: tuple[str, set[int]]):
     inner = new_mark()
     environ = mark_environment(mark_environment(os.environ, outer), inner)
     with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], env=environ, stdin=subprocess.PIPE) as nested:
-        assert {process.pid for process in members(inner)} == {nested.pid}
+        assert wait_until(lambda: {process.pid for process in members(inner)} == {nested.pid}, limit=10)  # it is just being started
         assert {process.pid for process in members(outer)} == {nested.pid, *pids}
 
 

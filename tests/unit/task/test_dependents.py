@@ -68,7 +68,7 @@ def test_what_ended_before_the_client_had_heard_counts() -> None:
     bench.submit_on(after((1, 1)), 3)
     assert bench.given(FIRST) == [3]
     bench.submit_on(after((2, 1)), 4)
-    assert lost(bench) == {4: "ImpossibleDependency: f (task 4) was to run after other tasks, but task 2 failed"}
+    assert lost(bench) == {4: "ImpossibleDependency: f (task 4) was to run after other tasks, but task 2 failed: ValueError: no"}
 
 
 def test_what_cannot_run_any_more_ends_at_once_and_so_does_what_needs_it() -> None:
