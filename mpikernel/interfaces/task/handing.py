@@ -20,8 +20,6 @@ from mpikernel.wire.payload import size
 SHARE = 0.5
 #: Nobody is asked to give back what is done in less than this (seconds), if it has told of a task as recently.
 WORTHWHILE = 5e-3
-#: Of so few, all are asked for: which of them has begun, and so is kept, numbers do not tell.
-FEW = 3
 
 
 def hand_out(state: TaskState, out: Outbox, now: float) -> None:
@@ -103,8 +101,7 @@ def _recall_for(state: TaskState, out: Outbox, engine: int, now: float) -> None:
         numbers = _movable(state, seat, engine)
         if numbers:
             seat.recalled = True
-            wanted = numbers if len(numbers) <= FEW else numbers[len(numbers) // 2 :]
-            out.send(seat.rank, Withdraw(tuple(wanted), NOBODY, interrupt=False))
+            out.send(seat.rank, Withdraw(tuple(numbers[len(numbers) // 2 :]), NOBODY, interrupt=False))
             return
 
 
@@ -113,11 +110,11 @@ def _worth_asking(state: TaskState, seat: Seat, now: float) -> bool:
 
 
 def _movable(state: TaskState, seat: Seat, engine: int) -> list[int]:
-    """The tasks of a seat that an engine may have."""
+    """The tasks of a seat that an engine may have; single ones in the order in which they were given, in which they begin."""
     here = state.seats.index(seat)
     single = [number for number, task in state.assigned.items() if task.engine == here and _may_have(task.targets, engine)]
     lots = [number for batch, lot in seat.lots.items() if _may_have(state.batches[batch].allowed, engine) for number in lot]
-    return sorted(single + lots)
+    return single + sorted(lots)
 
 
 def _may_have(targets: tuple[int, ...], engine: int) -> bool:
