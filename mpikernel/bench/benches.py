@@ -7,14 +7,13 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from mpikernel.bench import startup
-from mpikernel.bench.calls import DEFAULT, EACH, SINGLE
+from mpikernel.bench.calls import DEFAULT, EACH, OURS, SINGLE
 from mpikernel.bench.measuring import Effort
 from mpikernel.bench.peers import PEERS, Peer, installed
 from mpikernel.bench.sheet import AtLeast, Report, Series
 from mpikernel.bench.starting import Starter
 from mpikernel.errors import LaunchError
 
-OURS = "mpikernel"
 #: How much of a peer's speed ours is to be at least.
 BARS = {
     (SINGLE, "mpi4py.futures"): 10.0,

@@ -30,6 +30,11 @@ class TaskCase(Struct, frozen=True):
         return TaskCase(self.name, max(1, int(self.tasks * share)), self.chunksize)
 
 
+#: What our own contestant is called.
+OURS = "mpikernel"
+#: Items in a chunk where others may choose: the best of those that were tried.
+BEST_CHUNK = 10_000
+
 SINGLE = "single submits"
 EACH = "map, chunksize 1"
 DEFAULT = "map, default chunks"

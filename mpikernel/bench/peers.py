@@ -15,12 +15,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from mpikernel.bench.calls import SINGLE, TaskCase, nothing, task_cases
+from mpikernel.bench.calls import BEST_CHUNK, SINGLE, TaskCase, nothing, task_cases
 from mpikernel.bench.measuring import Call, Effort, contest, on_bare_stage, read_effort
 from mpikernel.bench.sheet import Series
-
-#: Items in a chunk where a peer may choose: the best of those that were tried.
-BEST_CHUNK = 10_000
 
 
 class Ways(NamedTuple):

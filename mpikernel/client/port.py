@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from mpikernel.client.areas import Areas, tidy
@@ -17,7 +15,7 @@ from mpikernel.client.pickled import Pickled, PickledFunctions
 from mpikernel.client.questions import REACTIONS as ANSWERS
 from mpikernel.client.questions import Questions
 from mpikernel.client.reactor import PLACES, REACTIONS, carried, let_singles_leave, record_of, tick
-from mpikernel.client.singles import frames_fit
+from mpikernel.client.singles import ends_of, frames_fit
 from mpikernel.client.state import TASKS, Call, ClientState, Collector, MapCollector, OpenBatch, SingleCollector
 from mpikernel.errors import ClosedError, NoWorldError
 from mpikernel.wire.envelope import Frame, Route
@@ -223,7 +221,7 @@ class Port:
         """Queue one task for each pickle of (args, kwargs); small ones, which all go in one frame."""
         self.check_open()
         state, now, count = self.state, self.loop.clock(), len(pickles)
-        ends, data = array("I", accumulate(map(len, pickles))).tobytes(), b"".join(pickles)
+        ends, data = ends_of(pickles), b"".join(pickles)
         with self.loop.hold:
             let_singles_leave(state, self.loop.out)
             told = _told(terms)

@@ -64,12 +64,24 @@ def send_singles(state: ClientState, out: Outbox, carried: int) -> None:
     """Have those that are here leave with the next mail; `carried` frames of their function go with them."""
     singles, pickles = state.singles, state.singles.pickles
     assert singles.function is not None
-    ends = array("I", accumulate(map(len, pickles))).tobytes()
-    message = SubmitBatch(
-        singles.first, len(pickles), singles.function.digest, carried, singles.label, singles.since, ends, singles.terms, state.settled
-    )
     singles.pickles, singles.weight = [], 0
+    message = SubmitBatch(
+        singles.first,
+        len(pickles),
+        singles.function.digest,
+        carried,
+        singles.label,
+        singles.since,
+        ends_of(pickles),
+        singles.terms,
+        state.settled,
+    )
     out.send(state.task, message, [*singles.function.frames[:carried], b"".join(pickles)])
+
+
+def ends_of(pickles: Sequence[Frame]) -> bytes:
+    """Where each ends when they stand one after the other, as `SubmitBatch` tells it."""
+    return array("I", accumulate(map(len, pickles))).tobytes()
 
 
 def end_singles(state: ClientState, done: DoneBatch, frame: Frame, now: float) -> None:

@@ -6,12 +6,12 @@ import random
 import time
 from collections.abc import Sequence
 
+from mpikernel.bench.calls import OURS
 from mpikernel.bench.measuring import Effort, contest, on_bare_stage
 from mpikernel.bench.sheet import AtLeast, Bar, Series, Sheet, Unit, summarize
 from mpikernel.client.balanced import LoadBalancedView
 from mpikernel.client.client import Client
 
-OURS = "mpikernel"
 IDEAL = "ideal"
 EFFICIENCY = Unit("of the ideal", 1, rate=True)
 SEED = 4

@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mpikernel.bench import raw
-from mpikernel.bench.calls import TaskCase, each, nothing, task_cases
+from mpikernel.bench.calls import BEST_CHUNK, OURS, TaskCase, each, nothing, task_cases
 from mpikernel.bench.measuring import Call, Contestant, Effort, contest, on_bare_stage
 from mpikernel.bench.sheet import TASKS_PER_SECOND, Series, Sheet
 from mpikernel.client.balanced import LoadBalancedView
 from mpikernel.client.client import Client
 
-OURS = "mpikernel"
 RAW = "raw mpi4py"
-#: Items that raw mpi4py and peers send at once, where they may choose: the best of those that were tried.
-BEST_CHUNK = 10_000
 
 
 def measure(client: Client, effort: Effort) -> Sheet:
@@ -33,7 +30,7 @@ def _call_of(case: TaskCase, view: LoadBalancedView) -> Call:
     items = list(range(case.tasks))
     if case.chunksize == 0:
         return lambda: [result.get() for result in [view.apply_async(nothing, item) for item in items]]
-    return lambda: view.map_sync(nothing, items, chunksize=case.chunksize or 10_000)
+    return lambda: view.map_sync(nothing, items, chunksize=case.chunksize)
 
 
 @contextmanager

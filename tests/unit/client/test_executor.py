@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, as_completed, wait
 from typing import Any
 
@@ -13,14 +12,6 @@ from mpikernel.client.here import close_port, open_port
 from mpikernel.errors import ClosedError, UsageError
 from mpikernel.testing.loopback import LoopbackWorld
 from mpikernel.wire.messages import ScriptEnded
-
-
-@pytest.fixture
-def world() -> Iterator[LoopbackWorld]:
-    world = LoopbackWorld(engines=2)
-    open_port(world.port)
-    yield world
-    close_port()
 
 
 @pytest.fixture

@@ -12,21 +12,12 @@ from hypothesis import strategies as st
 
 from mpikernel.client.chunking import ENOUGH, AdaptiveSizes, FixedSizes
 from mpikernel.client.client import Client
-from mpikernel.client.here import close_port, open_port
 from mpikernel.client.mapped import TaskMapResult
 from mpikernel.client.maps import AHEAD
 from mpikernel.client.reading import NO_BOUND, Chunks, Reader, Singles
 from mpikernel.errors import SerializeError
 from mpikernel.testing.loopback import LoopbackWorld
 from mpikernel.wire.payload import dump, load
-
-
-@pytest.fixture
-def world() -> Iterator[LoopbackWorld]:
-    world = LoopbackWorld(engines=2)
-    open_port(world.port)
-    yield world
-    close_port()
 
 
 def breaking(good: int) -> Iterator[int]:

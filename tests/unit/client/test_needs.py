@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpikernel import Client, LoadBalancedView
-from mpikernel.client.here import close_port, open_port
 from mpikernel.client.needs import Dependency, gaps, joined
 from mpikernel.errors import ImpossibleDependency, UsageError
 from mpikernel.testing.loopback import LoopbackWorld
@@ -21,14 +20,6 @@ from mpikernel.wire.terms import PLAIN, Needs, Terms
 
 def inverse(x: float) -> float:
     return 1 / x
-
-
-@pytest.fixture
-def world() -> Iterator[LoopbackWorld]:
-    world = LoopbackWorld(engines=2)
-    open_port(world.port)
-    yield world
-    close_port()
 
 
 @pytest.fixture
