@@ -13,8 +13,8 @@ from mpikernel.client.executor import EngineExecutor
 from mpikernel.client.flags import Flag
 from mpikernel.client.maps import MappingView
 from mpikernel.client.needs import Dependency, Needed
-from mpikernel.client.port import TermsThen
 from mpikernel.client.result import AsyncResult
+from mpikernel.client.terms import TermsAtLast, TermsThen, WithRecovery
 from mpikernel.client.view import label_of
 from mpikernel.wire.payload import dump_call
 from mpikernel.wire.terms import Terms
@@ -26,10 +26,11 @@ class LoadBalancedView(MappingView):
     """A view in which each call is a task for an engine that is free. Calls give bare values."""
 
     FLAGS: ClassVar[tuple[str, ...]] = (
-        "block", "stream", "retries", "targets", "after", "follow", "priority", "timeout", "queue_timeout", "label"
+        "block", "stream", "retries", "recovery", "targets", "after", "follow", "priority", "timeout", "queue_timeout", "label"
     )  # fmt: skip
 
     retries = Flag[int](0, flags.retries)
+    recovery = Flag[Callable[..., Any] | None](None, flags.function_or_none)
     priority = Flag[int](0, flags.priority)
     timeout = Flag[float | None](None, flags.seconds_or_none)
     queue_timeout = Flag[float | None](None, flags.seconds_or_none)
@@ -91,7 +92,16 @@ class LoadBalancedView(MappingView):
     @property
     def _terms(self) -> TermsThen:
         """Those of the calls that are made now."""
-        terms = Terms(self._restriction, self.retries, self.priority, self.timeout or 0.0, self.queue_timeout or 0.0)
+        if self.recovery is None:
+            return self._with_needs(self._own_terms())
+        recovery = self._port.functions.get(self.recovery, f"recovery={label_of(self.recovery)}")
+        return WithRecovery(self._with_needs(self._own_terms(recovery.digest)), recovery)
+
+    def _own_terms(self, recovery: bytes = b"") -> Terms:
+        limits = self.timeout or 0.0, self.queue_timeout or 0.0
+        return Terms(self._restriction, self.retries, self.priority, *limits, recovery=recovery)
+
+    def _with_needs(self, terms: Terms) -> TermsAtLast:
         after, follow = self._after, self._follow
         if after is None and follow is None:
             return terms

@@ -13,9 +13,10 @@ from mpikernel.client.arrivals import length, seconds
 from mpikernel.client.chunking import Sizes
 from mpikernel.client.mapped import TaskMapResult
 from mpikernel.client.pickled import Pickled
-from mpikernel.client.port import Port, TermsThen
+from mpikernel.client.port import Port
 from mpikernel.client.reading import NO_BOUND, Reader
 from mpikernel.client.state import Call, Part
+from mpikernel.client.terms import TermsThen
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.payload import Frames, dump_call
 

@@ -69,5 +69,12 @@ def text_or_none(name: str, value: Any) -> str | None:
     return None if value is None else sendable(value)
 
 
+def function_or_none(name: str, value: Any) -> Callable[..., Any] | None:
+    if value is not None and not callable(value):
+        raise UsageError(f"{name}={value!r} cannot be called: it is a function that takes what the tasks are called with, or None")
+    function: Callable[..., Any] | None = value
+    return function
+
+
 def _is_integer(value: Any) -> bool:
     return hasattr(value, "__index__") and not isinstance(value, bool)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mpikernel.errors import ItemsFailed, TaskReject
-from mpikernel.wire.failure import describe, one_line
+from mpikernel.wire.failure import describe, one_line, put_before
 
 
 class Starred:
@@ -28,13 +28,15 @@ def apply_to_items(function: Callable[..., Any], *columns: Iterable[Any]) -> lis
 class ItemByItem:
     """Calls a function for the items of a chunk. What one of them raises costs no other one.
 
-    An item that fails is tried again in its place, `retries` times. What is raised through is the whole chunk's: that this engine
-    is not one for it, what is no Exception, such as an interrupt, and the failure of an only item.
+    An item that fails is tried again in its place, `retries` times; if it fails still, `recovery` is called for it. What is raised
+    through is the whole chunk's: that this engine is not one for it, what is no Exception, such as an interrupt, and the failure of an
+    only item.
     """
 
-    def __init__(self, function: Callable[..., Any], retries: int) -> None:
+    def __init__(self, function: Callable[..., Any], retries: int, recovery: Callable[..., Any] | None) -> None:
         self._function = function
         self._retries = retries
+        self._recovery = recovery
 
     def __call__(self, *columns: Sequence[Any]) -> list[Any]:
         if len(columns[0]) == 1:
@@ -45,13 +47,15 @@ class ItemByItem:
         for arguments in zip(*columns, strict=True):
             try:
                 keep(function(*arguments))
+                continue
             except TaskReject:
                 raise
             except Exception as error:
-                value, failure = self._try_again(error, arguments)
-                if failure is not None:
-                    failures.append((len(values), _described(failure, len(values)), one_line(failure)))
-                keep(value)
+                failed = error
+            value, failure = self._try_again(failed, arguments)
+            if failure is not None:
+                failures.append((len(values), _described(failure, len(values)), one_line(failure)))
+            keep(value)
         if failures:
             raise ItemsFailed(values, failures)
         return values
@@ -62,13 +66,17 @@ class ItemByItem:
         except TaskReject:
             raise
         except Exception as error:
-            value, failure = self._try_again(error, arguments)
+            failed = error
+        value, failure = self._try_again(failed, arguments)
         if failure is not None:
-            raise failure  # outside of the clause, so that its context stays what it was
+            raise failure
         return value
 
     def _try_again(self, error: Exception, arguments: Sequence[Any]) -> tuple[Any, Exception | None]:
-        """What came of an item that has failed once: its value, or what it raised the last time."""
+        """What came of an item that has failed once: its value, or what it raised the last time.
+
+        Not to be called in the clause that has caught the first error: that would become the context of the others.
+        """
         for _ in range(self._retries):
             try:
                 return self._function(*arguments), None
@@ -76,7 +84,17 @@ class ItemByItem:
                 raise
             except Exception as again:
                 error = again
-        return None, error
+        return (None, error) if self._recovery is None else self._recover(self._recovery, error, arguments)
+
+    def _recover(self, recovery: Callable[..., Any], error: Exception, arguments: Sequence[Any]) -> tuple[Any, Exception | None]:
+        """What came of an item that has failed for good: the recovery's value, or what that raised, after what it was to make good."""
+        try:
+            return recovery(*arguments), None
+        except TaskReject:
+            raise
+        except Exception as failure:
+            put_before(error, failure)
+            return None, failure
 
 
 def _described(error: Exception, index: int) -> list[bytes]:

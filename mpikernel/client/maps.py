@@ -14,10 +14,11 @@ from mpikernel.client.feeding import Feed, Limits, Submission
 from mpikernel.client.items import ItemByItem
 from mpikernel.client.mapped import TaskMapResult
 from mpikernel.client.outcomes import Outcomes
-from mpikernel.client.port import Port, TermsThen
+from mpikernel.client.port import Port
 from mpikernel.client.reading import Chunks, Reader, Singles
 from mpikernel.client.result import AsyncMapResult
 from mpikernel.client.streaming import Window, stream
+from mpikernel.client.terms import TermsThen, WithRecovery
 from mpikernel.client.view import View
 from mpikernel.errors import UsageError
 from mpikernel.wire.terms import Terms
@@ -79,6 +80,11 @@ class MappingView(View):
 
     @property
     @abstractmethod
+    def recovery(self) -> Callable[..., Any] | None:
+        """What is called for an item that has failed for good; None for nothing."""
+
+    @property
+    @abstractmethod
     def timeout(self) -> float | None:
         """Seconds that a run of a task may take; None for no limit."""
 
@@ -127,7 +133,7 @@ class MappingView(View):
         manner.check()
         port.check_open()
         chunked, items = manner.chunksize != 1, _length(sequences)
-        whole, terms = (ItemByItem(function, self.retries), _once(self._terms)) if chunked else (function, self._terms)
+        whole, terms = (ItemByItem(function, self.retries, self.recovery), _once(self._terms)) if chunked else (function, self._terms)
         submission = Submission(port, port.functions.get(whole, label), label, terms, self.stream)
         sizes = manner.sizes(len(self), items)
         reader = _chunks(sequences, submission, sizes) if chunked else Singles(zip(*sequences, strict=False), submission.payload)
@@ -207,8 +213,13 @@ class MappingView(View):
 
 
 def _once(terms: TermsThen) -> TermsThen:
-    """The terms of tasks that try their items again themselves."""
-    return replace(terms, retries=0) if isinstance(terms, Terms) else lambda: replace(terms(), retries=0)
+    """The terms of tasks that see to the items that fail themselves."""
+    rest = terms.terms if isinstance(terms, WithRecovery) else terms
+    return _of_one_run(rest) if isinstance(rest, Terms) else lambda: _of_one_run(rest())
+
+
+def _of_one_run(terms: Terms) -> Terms:
+    return replace(terms, retries=0, recovery=b"")
 
 
 def _chunks(sequences: tuple[Iterable[Any], ...], submission: Submission, sizes: Sizes) -> Reader:

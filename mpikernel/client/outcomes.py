@@ -65,8 +65,8 @@ class Outcomes:
 
 def _rebuild_at(frames: Sequence[bytes], engine: int, place: str) -> Exception:
     """An item's exception, with the place where it was raised in its remote traceback."""
-    name, text, trace, original = load(frames, what="the description of an error")
-    return rebuild(dump((name, text, f"{place}, {trace}", original)), engine)
+    name, text, trace, *rest = load(frames, what="the description of an error")
+    return rebuild(dump((name, text, f"{place}, {trace}", *rest)), engine)
 
 
 class NamedFailures:

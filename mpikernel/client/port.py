@@ -17,6 +17,7 @@ from mpikernel.client.questions import Questions
 from mpikernel.client.reactor import PLACES, REACTIONS, carried, let_singles_leave, record_of, tick
 from mpikernel.client.singles import ends_of, frames_fit
 from mpikernel.client.state import TASKS, Call, ClientState, Collector, MapCollector, OpenBatch, SingleCollector
+from mpikernel.client.terms import TermsThen, bring_recovery, lasting, told
 from mpikernel.errors import ClosedError, NoWorldError
 from mpikernel.wire.envelope import Frame, Route
 from mpikernel.wire.loop import Loop
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 CANCEL_PATIENCE = 5.0
 #: How long a call waits for room on the way before it says so (seconds).
 ROOM_PATIENCE = 30.0
-
-#: Terms, or what makes them as tasks are sent, under the loop's lock: what they say of other tasks must be true just then.
-TermsThen = Terms | Callable[[], Terms]
 
 
 class Port:
@@ -172,7 +170,7 @@ class Port:
         self, collector: SingleCollector, label: str, function: Pickled, arguments: Frames, terms: TermsThen, stream: bool
     ) -> bool:
         """Queue one task. False if it waits for others, to leave with them: then nothing need be done to have it leave soon."""
-        if stream or self.state.idle or not frames_fit(arguments) or not isinstance(terms, Terms):
+        if stream or self.state.idle or not frames_fit(arguments) or not (isinstance(terms, Terms) or lasting(terms)):
             self.submit(collector, label, function, [arguments], terms, stream)
             return True
         self.check_open()
@@ -205,14 +203,15 @@ class Port:
         state, now = self.state, self.loop.clock()
         with self.loop.hold:
             let_singles_leave(state, self.loop.out)
-            told = _told(terms)
+            agreed = told(terms)
             calls = [state.new_call("task", label, -1, now, is_task=True) for _ in arguments]
             collector.expecting(calls)
             state.tally.holds(calls, collector)
             for call, frames, weight in zip(calls, arguments, weights, strict=True):
                 call.collector = collector
+                bring_recovery(state, self.loop.out, TASKS, terms)
                 count = carried(state, TASKS, function)
-                message = Submit(call.id, function.digest, count, label, now, stream, told, state.settled)
+                message = Submit(call.id, function.digest, count, label, now, stream, agreed, state.settled)
                 self._send(call, state.task, message, [*function.frames[:count], *frames])
                 self._count(call, weight)
         return calls
@@ -224,11 +223,12 @@ class Port:
         ends, data = ends_of(pickles), b"".join(pickles)
         with self.loop.hold:
             let_singles_leave(state, self.loop.out)
-            told = _told(terms)
+            agreed = told(terms)
             numbers = state.new_batch(count, label, now, collector)
             collector.expecting_batch(numbers)
+            bring_recovery(state, self.loop.out, TASKS, terms)
             whole = carried(state, TASKS, function)
-            message = SubmitBatch(numbers.start, count, function.digest, whole, label, now, ends, told, state.settled)
+            message = SubmitBatch(numbers.start, count, function.digest, whole, label, now, ends, agreed, state.settled)
             self.loop.out.send(state.task, message, [*function.frames[:whole], data])
 
     # waiting and cancelling --------------------------------------------------------------------------------------------
@@ -326,7 +326,3 @@ class Port:
         for engine in sorted({call.engine for call in calls if not call.is_task}):
             there = tuple(call.id for call in calls if call.engine == engine and not call.is_task)
             self.loop.out.send(self.state.engines[engine], CancelCalls(there, interrupt))
-
-
-def _told(terms: TermsThen) -> Terms:
-    return terms if isinstance(terms, Terms) else terms()

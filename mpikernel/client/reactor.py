@@ -9,6 +9,7 @@ from contextlib import suppress
 from mpikernel.client.pickled import Pickled
 from mpikernel.client.singles import end_singles, send_singles
 from mpikernel.client.state import TASKS, Call, ClientState, Part
+from mpikernel.client.terms import bring_recovery
 from mpikernel.ledger.records import Record
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import Cancelled, Described, Done, DoneBatch, Lost, Message, Output
@@ -116,6 +117,7 @@ def let_singles_leave(state: ClientState, out: Outbox) -> None:
     """Send the tasks that have been submitted one by one, if there are any."""
     function = state.singles.function
     if state.singles.pickles and function is not None:
+        bring_recovery(state, out, TASKS, state.singles.terms)
         send_singles(state, out, carried(state, TASKS, function))
 
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from mpikernel.client.terms import TermsThen, told
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import Done, DoneBatch, SubmitBatch
-from mpikernel.wire.terms import PLAIN, Terms
+from mpikernel.wire.terms import PLAIN
 
 if TYPE_CHECKING:
     from mpikernel.client.pickled import Pickled
@@ -35,18 +36,18 @@ class Singles(Struct, eq=False):
 
     function: Pickled | None = None
     label: str = ""
-    terms: Terms = PLAIN
+    terms: TermsThen = PLAIN  # lasting ones
     first: int = 0
     since: float = 0.0  # when the first was submitted
     pickles: list[Frame] = field(default_factory=list)
     weight: int = 0  # bytes in them
 
-    def fits(self, function: Pickled, label: str, terms: Terms, number: int) -> bool:
+    def fits(self, function: Pickled, label: str, terms: TermsThen, number: int) -> bool:
         """Whether a task may leave with those that are here."""
         same = function is self.function and label == self.label and (terms is self.terms or terms == self.terms)
         return same and number == self.first + len(self.pickles)
 
-    def begin(self, function: Pickled, label: str, terms: Terms, number: int, now: float) -> None:
+    def begin(self, function: Pickled, label: str, terms: TermsThen, number: int, now: float) -> None:
         """The next task is the first of a new batch."""
         self.function, self.label, self.terms, self.first, self.since = function, label, terms, number, now
 
@@ -73,7 +74,7 @@ def send_singles(state: ClientState, out: Outbox, carried: int) -> None:
         singles.label,
         singles.since,
         ends_of(pickles),
-        singles.terms,
+        told(singles.terms),
         state.settled,
     )
     out.send(state.task, message, [*singles.function.frames[:carried], b"".join(pickles)])

@@ -140,7 +140,7 @@ class Call:
     def exception(self) -> Exception:
         """The exception of a call that failed, rebuilt when first asked for."""
         if self.error is None:
-            self.error = rebuild(self.frames, self.engine)
+            self.error = rebuild(self.frames, self.engine, self.done.earlier if self.done is not None else 0)
             self.frames, self.held = (), None
         return self.error
 

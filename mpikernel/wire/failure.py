@@ -1,4 +1,4 @@
-"""How an exception travels: what it was, its traceback as text, and the exception itself if it can be rebuilt there.
+"""How an exception travels: what it was, its traceback as text, and the exception itself if it can be rebuilt there; and what came before.
 
 Twin functions: `describe` on the engine, `rebuild` at the client.
 """
@@ -6,12 +6,15 @@ Twin functions: `describe` on the engine, `rebuild` at the client.
 from __future__ import annotations
 
 import os.path
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
 from mpikernel.errors import RemoteError, RemoteTraceback
 from mpikernel.wire.payload import Frame, Frames, dump, load
+
+#: Of the errors that came before an exception, its context and the context of that, so many travel.
+BEFORE = 3
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -44,12 +47,33 @@ def describe(error: BaseException, place: str) -> Frames:
     except BaseException:  # whatever the user's exception does when it is shown
         trace = "".join(traceback.format_tb(users_part(error.__traceback__))) + f"{type(error).__name__}: {text_of(error)}\n"
     text = f"{place}\n{trace}"
+    before = [(type(each).__name__, text_of(each), _pickled(each)) for each in _before(error)]
+    return dump((type(error).__name__, text_of(error), text, _pickled(error), before))
+
+
+def _pickled(error: BaseException) -> list[bytes] | None:
+    """The frames of the exception itself; None if it cannot travel."""
     try:
-        frames = dump(_portable(error), "the exception") if isinstance(error, Exception) else None
-        original = [bytes(frame) for frame in frames] if frames is not None else None
+        return [bytes(frame) for frame in dump(_portable(error), "the exception")] if isinstance(error, Exception) else None
     except BaseException:  # whatever the user's exception does when it is pickled
-        original = None
-    return dump((type(error).__name__, text_of(error), text, original))
+        return None
+
+
+def _before(error: BaseException) -> Iterator[BaseException]:
+    """Its context, and the context of that."""
+    each = _context(error)
+    for _ in range(BEFORE):
+        if each is None:
+            return
+        yield each
+        each = _context(each)
+
+
+def put_before(first: BaseException, error: BaseException) -> None:
+    """Have an error tell that another came first: as the context of it, or of the first in whose course it was raised."""
+    last = [error, *_before(error)][-1]
+    if last is not first and error is not first:
+        _set_context(last, first)
 
 
 def _portable(error: Exception) -> Exception:
@@ -67,15 +91,31 @@ def users_part(trace: TracebackType | None) -> TracebackType | None:
     return rest or trace
 
 
-#: Sets an exception's cause, also of one whose class refuses that its attributes are set.
+#: An exception's cause and context, also of one whose class has something to say about its attributes.
 _set_cause: Any = vars(BaseException)["__cause__"].__set__
+_set_context: Any = vars(BaseException)["__context__"].__set__
+_context: Any = vars(BaseException)["__context__"].__get__
 
 
-def rebuild(frames: Sequence[Frame], engine: int) -> Exception:
-    """The exception that `describe` described, its remote traceback as its cause."""
-    name, text, trace, original = load(frames, what="the description of an error")
-    error = _original(original) or RemoteError(name, text, engine)
-    _set_cause(error, RemoteTraceback(trace))
+def rebuild(frames: Sequence[Frame], engine: int, earlier: int = 0) -> Exception:
+    """The exception that `describe` described, its remote traceback as its cause.
+
+    Args:
+        earlier: how many frames at the end describe another, which was to be made good. It is the context of this one, and of its
+            traceback, with which it is shown.
+    """
+    count = len(frames) - earlier
+    name, text, trace, original, before = load(frames[:count], what="the description of an error")
+    error, cause = _original(original) or RemoteError(name, text, engine), RemoteTraceback(trace)
+    _set_cause(error, cause)
+    last = error
+    for name, text, original in before:
+        _set_context(last, _original(original) or RemoteError(name, text, engine))
+        last = _context(last)
+    if earlier:
+        first = rebuild(frames[count:], -1)
+        put_before(first, error)
+        _set_context(cause, first)
     return error
 
 

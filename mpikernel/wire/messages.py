@@ -16,7 +16,7 @@ from mpikernel.wire.terms import Terms
 from mpikernel.world.roles import Role
 
 #: Raised whenever a struct below changes its meaning; a world of mixed versions is refused at boot.
-PROTOCOL = 6
+PROTOCOL = 7
 
 #: Stands for a client where there is none.
 NOBODY = -1
@@ -112,6 +112,7 @@ class Done(Message, frozen=True, array_like=True, tag=10):
     """A call ended. Frames: its result, or the description of its error. `error` is that error in one line.
 
     `status` is "ok", "error" or "aborted"; `engine` is -1 for what ran nowhere. Times are seconds since the epoch.
+    The last `earlier` frames describe the error that came before, of a task that a recovery was to make good.
     """
 
     call: int
@@ -122,6 +123,7 @@ class Done(Message, frozen=True, array_like=True, tag=10):
     stdout: str
     stderr: str
     error: str
+    earlier: int = 0
 
 
 class Output(Message, frozen=True, array_like=True, tag=11):
@@ -170,6 +172,12 @@ class Submit(Message, frozen=True, array_like=True, tag=20):
     stream: bool
     terms: Terms
     settled: int
+
+
+class SubmitFunction(Message, frozen=True, array_like=True, tag=23):
+    """Keep a function that the terms of tasks submitted after this name as their recovery. Frames: the function."""
+
+    function: bytes
 
 
 class CancelTasks(Message, frozen=True, array_like=True, tag=21):
@@ -353,7 +361,8 @@ RECEIVERS: dict[type[Message], Role | None] = {
         Role.ENGINE,
     ),
     **dict.fromkeys((Done, DoneBatch, Output, Cancelled, Described, Lost, Answer), Role.SCRIPT),
-    **dict.fromkeys((Submit, SubmitBatch, CancelTasks, Released, ReleasedBatch, Failed, Withdrawn, LostForTasks), Role.TASK),
+    **dict.fromkeys((Submit, SubmitBatch, SubmitFunction, CancelTasks), Role.TASK),
+    **dict.fromkeys((Released, ReleasedBatch, Failed, Withdrawn, LostForTasks), Role.TASK),
     **dict.fromkeys((Note, ScriptEnded, Signalled, Goodbye, Query, Purge), Role.CONTROLLER),
     **dict.fromkeys((Stop, Leave), None),
 }
@@ -364,6 +373,6 @@ URGENT = frozenset({Signalled, Stop})
 AnyMessage = (
     Apply | Execute | Push | Pull | Keys | Clear | CancelCalls | Interrupt | Done | Output | Cancelled | Submit | CancelTasks
     | Released | Failed | Withdrawn | Withdraw | Note | ScriptEnded | Signalled | Stop | Goodbye | Leave
-    | SubmitBatch | RunBatch | DoneBatch | ReleasedBatch
+    | SubmitBatch | SubmitFunction | RunBatch | DoneBatch | ReleasedBatch
     | Gather | Give | Described | Lost | LostForTasks | PushShared | SharedArea | Unshare | Query | Purge | Answer
 )  # fmt: skip

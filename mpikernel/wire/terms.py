@@ -30,6 +30,7 @@ class Terms(Struct, frozen=True, array_like=True, omit_defaults=True):
     queue_timeout: float = 0.0  # seconds that a task may wait for its first run
     after: Needs | None = None  # in time
     follow: Needs | None = None  # in time, and to the same engines
+    recovery: bytes = b""  # the function that is called in its place when its last run has failed, by its digest; empty for none
 
 
 #: Those of nearly all tasks.

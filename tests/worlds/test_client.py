@@ -19,6 +19,11 @@ def test_load_balanced_views(world: World, n: int) -> None:
 
 
 @pytest.mark.parametrize("n", [1, 3, 6])
+def test_recoveries(world: World, n: int) -> None:
+    assert_checked(world(n, SCRIPTS / "recovery.py"))
+
+
+@pytest.mark.parametrize("n", [1, 3, 6])
 def test_results(world: World, n: int) -> None:
     assert_checked(world(n, SCRIPTS / "results.py"))
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from mpikernel.errors import MpikernelError
 from mpikernel.interfaces.task.entries import Failure, Task
 from mpikernel.interfaces.task.outcomes import Ended
+from mpikernel.interfaces.task.recovering import told
 from mpikernel.interfaces.task.state import TaskState
 from mpikernel.ledger.records import ABORTED, ERROR, SUBMITTED, Record
 from mpikernel.wire.failure import describe, one_line
@@ -34,10 +35,10 @@ def note(state: TaskState, task: Task, now: float, status: str, started: float =
 
 def end_run(state: TaskState, out: Outbox, task: Task, failure: Failure, now: float) -> None:
     """A run that failed, or was interrupted, was the last; if another was due, it never began."""
-    done = failure.done
+    done, frames = told(task, failure)
     task.engine, task.attempt = done.engine, failure.attempt
     note(state, task, now, done.status, done.started, done.completed, done.error)
-    out.send(task.client, done, failure.frames)
+    out.send(task.client, done, frames)
 
 
 def end_with(state: TaskState, out: Outbox, tasks: Iterable[Task], error: MpikernelError, now: float) -> None:

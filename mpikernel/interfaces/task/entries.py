@@ -47,6 +47,8 @@ class Task(Struct, eq=False):
     failure: Failure | None = None  # of its last run, if it ran
     batch: int = -1  # it came with
     refusals: dict[int, Refusal] = field(default_factory=dict)  # by engine
+    recovery: Sequence[Frame] = ()  # the function that its terms name, until it is called
+    spoilt: Failure | None = None  # its last run but for that of its recovery, once that is to run
 
     @property
     def count(self) -> int:
@@ -59,6 +61,11 @@ class Task(Struct, eq=False):
     def singles(self) -> list[Task]:
         """Its tasks, each by itself."""
         return [self]
+
+    @property
+    def name(self) -> str:
+        """What it is called where it runs, and in errors."""
+        return self.submit.label if self.spoilt is None else f"the recovery of {self.submit.label}"
 
     @property
     def deadline(self) -> float:
@@ -77,6 +84,7 @@ class Batch(Struct, eq=False):
     came: float  # seconds since the epoch
     open: set[int]
     allowed: tuple[int, ...]  # as of a Task
+    recovery: Sequence[Frame]  # the function that its terms name
 
     def extent(self, numbers: range) -> tuple[int, int]:
         """Where the pieces of consecutive tasks begin and end in the data."""
@@ -93,7 +101,8 @@ class Batch(Struct, eq=False):
         whole = self.submit
         submit = Submit(number, whole.function, 0, whole.label, whole.submitted, False, whole.terms, whole.settled)
         begin, end = self.extent(range(number, number + 1))
-        return Task(submit, self.client, self.function, [self.data[begin:end]], self.allowed, self.allowed, batch=whole.first)
+        arguments, engines = [self.data[begin:end]], self.allowed
+        return Task(submit, self.client, self.function, arguments, engines, engines, batch=whole.first, recovery=self.recovery)
 
 
 class Stretch(Struct, eq=False):

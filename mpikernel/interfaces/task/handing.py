@@ -72,7 +72,7 @@ def _give(state: TaskState, out: Outbox, task: Task, engine: int) -> None:
     task.engine = engine
     state.assigned[submit.task] = task
     timeout = submit.terms.timeout
-    message = Apply(submit.task, task.client, submit.function, carried, submit.label, task.attempt, submit.stream, timeout)
+    message = Apply(submit.task, task.client, submit.function, carried, task.name, task.attempt, submit.stream, timeout)
     out.send(seat.rank, message, frames)
 
 

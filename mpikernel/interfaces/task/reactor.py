@@ -15,6 +15,7 @@ from mpikernel.interfaces.task.entries import Batch, Failure, Stretch, Task, run
 from mpikernel.interfaces.task.handing import hand_out, recall
 from mpikernel.interfaces.task.limits import look_when_due
 from mpikernel.interfaces.task.outcomes import Ended
+from mpikernel.interfaces.task.recovering import begin_recovery
 from mpikernel.interfaces.task.refusals import offer, refused
 from mpikernel.interfaces.task.state import TaskState
 from mpikernel.ledger.records import ABORTED, OK, SUBMITTED, RecordRange
@@ -30,10 +31,12 @@ from mpikernel.wire.messages import (
     ReleasedBatch,
     Submit,
     SubmitBatch,
+    SubmitFunction,
     Withdrawn,
 )
 from mpikernel.wire.mirror import Kept
 from mpikernel.wire.payload import size
+from mpikernel.wire.terms import Terms
 from mpikernel.wire.transport import Arrival
 
 #: That a batch was submitted is recorded if it has not ended so soon (seconds): most have, and are recorded once.
@@ -44,10 +47,11 @@ def on_submit(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> No
     message, frames = arrival.message, arrival.frames
     assert isinstance(message, Submit)
     state.outcomes.forget(message.settled)
+    recovery = _recovery_of(state, arrival.sender, message.terms)
     function = _function_of(state, out, arrival.sender, message, frames)
     targets = message.terms.targets
-    task = Task(message, arrival.sender, function, frames[message.carried :], targets, targets)
-    lost = _lost([*function, *frames])
+    task = Task(message, arrival.sender, function, frames[message.carried :], targets, targets, recovery=recovery)
+    lost = _lost([*function, *frames, *recovery])
     if lost is not None:
         _refuse(state, out, [task], lost, now)
     else:
@@ -60,12 +64,13 @@ def on_submit_batch(state: TaskState, out: Outbox, arrival: Arrival, now: float)
     message, frames = arrival.message, arrival.frames
     assert isinstance(message, SubmitBatch)
     state.outcomes.forget(message.settled)
+    recovery = _recovery_of(state, arrival.sender, message.terms)
     function = _function_of(state, out, arrival.sender, message, frames)
     numbers = range(message.first, message.first + message.count)
     ends = memoryview(message.ends).cast("I")
-    batch = Batch(message, arrival.sender, function, frames[-1], ends, now, set(numbers), message.terms.targets)
+    batch = Batch(message, arrival.sender, function, frames[-1], ends, now, set(numbers), message.terms.targets, recovery)
     state.batches[message.first] = batch
-    lost = _lost([*function, *frames])
+    lost = _lost([*function, *frames, *recovery])
     if lost is not None:
         _refuse(state, out, [batch.single(number) for number in numbers], lost, now)
     else:
@@ -82,11 +87,29 @@ def _go_on(state: TaskState, out: Outbox, now: float) -> None:
 
 def _function_of(state: TaskState, out: Outbox, client: int, message: Submit | SubmitBatch, frames: Sequence[Frame]) -> Sequence[Frame]:
     """The function of a task, which comes with it or came before."""
-    kept = state.functions.setdefault(client, Kept())
     sent = frames[: message.carried]
-    if _lost(sent) is not None:
-        out.send(client, Lost(message.function, tasks=True))
-    return kept.put(message.function, sent, size(sent)) if sent else kept.get(message.function)
+    return _keep(state, out, client, message.function, sent) if sent else _kept(state, client).get(message.function)
+
+
+def _recovery_of(state: TaskState, client: int, terms: Terms) -> Sequence[Frame]:
+    """The recovery of a task, which came before. It is looked up before the task's function, as the client does."""
+    return _kept(state, client).get(terms.recovery) if terms.recovery else ()
+
+
+def on_submit_function(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> None:
+    assert isinstance(arrival.message, SubmitFunction)
+    _keep(state, out, arrival.sender, arrival.message.function, arrival.frames)
+
+
+def _keep(state: TaskState, out: Outbox, client: int, function: bytes, frames: Sequence[Frame]) -> Sequence[Frame]:
+    """Keep a function that a client has sent; if there was no memory for it, it is to be sent again."""
+    if _lost(frames) is not None:
+        out.send(client, Lost(function, tasks=True))
+    return _kept(state, client).put(function, frames, size(frames))
+
+
+def _kept(state: TaskState, client: int) -> Kept[Sequence[Frame]]:
+    return state.functions.setdefault(client, Kept())
 
 
 def _lost(frames: Sequence[Frame]) -> Missing | None:
@@ -154,9 +177,12 @@ def _run_failed(state: TaskState, out: Outbox, task: Task, failure: Failure, wan
     else:
         _learn(state, done.engine, task.submit.function, done.completed - done.started, now)
     task.failure = failure
-    if done.status == ABORTED or not wanted or task.attempt > task.submit.terms.retries:
+    terms = task.submit.terms
+    if done.status == ABORTED or not wanted or (task.attempt > terms.retries and not terms.recovery):
         end_run(state, out, task, failure, now)
         return
+    if task.attempt > terms.retries:
+        begin_recovery(task, failure)
     task.attempt += 1
     task.engine = -1
     if task.refusals:
@@ -224,6 +250,7 @@ def tell_all(state: TaskState, out: Outbox, now: float) -> None:
 REACTIONS = {
     Submit: on_submit,
     SubmitBatch: on_submit_batch,
+    SubmitFunction: on_submit_function,
     CancelTasks: on_cancel_tasks,
     Released: on_released,
     ReleasedBatch: on_released_batch,

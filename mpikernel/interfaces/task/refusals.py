@@ -24,7 +24,7 @@ def refused(state: TaskState, out: Outbox, task: Task, engine: int, reason: str,
         offer(state, task, now)
     else:
         reasons = "; ".join(f"engine {number}: {task.refusals[number].reason}" for number in sorted(task.refusals))
-        error = UnmetDependency(f"no engine takes {task.submit.label} (task {task.submit.task}): {reasons}")
+        error = UnmetDependency(f"no engine takes {task.name} (task {task.submit.task}): {reasons}")
         end_with(state, out, [task], error, now)
 
 

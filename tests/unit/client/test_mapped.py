@@ -140,12 +140,12 @@ def reject_three(number: int) -> int:
 
 def test_what_an_item_says_of_the_engine_is_the_chunks() -> None:
     with pytest.raises(TaskReject):
-        ItemByItem(reject_three, 5)([1, 2, 3, 4])
+        ItemByItem(reject_three, 5, None)([1, 2, 3, 4])
 
 
 def test_an_item_that_ends_a_loop_ends_only_itself() -> None:
     with pytest.raises(ItemsFailed, match="1 of 3 items failed, the first: StopIteration") as caught:
-        ItemByItem(next, 0)([iter([1]), iter([]), iter([2])])
+        ItemByItem(next, 0, None)([iter([1]), iter([]), iter([2])])
     assert caught.value.values == [1, None, 2]
 
 

@@ -32,7 +32,7 @@ from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED, Record, expa
 from mpikernel.testing.loopback import begin_single
 from mpikernel.testing.outbox import RecordingOutbox
 from mpikernel.wire.envelope import Departure, Frame
-from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, DoneBatch, Message, Note, Submit, SubmitBatch
+from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, DoneBatch, Message, Note, Submit, SubmitBatch, SubmitFunction
 from mpikernel.wire.mirror import Kept, Sent
 from mpikernel.wire.notebook import Notebook
 from mpikernel.wire.terms import Needs, Terms
@@ -55,6 +55,7 @@ TERMS = st.builds(
     retries=st.integers(0, 2),
     priority=st.integers(-1, 1),
     queue_timeout=st.sampled_from([0.0, 0.0, 0.5]),
+    recovery=st.sampled_from([b"", b"", *FUNCTIONS]),
 )
 
 
@@ -92,7 +93,7 @@ class TaskMachine(RuleBasedStateMachine):
         self.needed: dict[int, tuple[range, Needs, bool]] = {}  # of tasks that need others: which, how, and whether to follow them
         self.runs: dict[int, list[str]] = defaultdict(list)  # of each task, how each of its runs ended
         self.ran_on: dict[int, int] = {}  # the engine of the last
-        self.refusals: Counter[tuple[int, int]] = Counter()  # by task and engine
+        self.refusals: Counter[tuple[int, int, bool]] = Counter()  # by task, engine, and whether it was the recovery
         self.answers: dict[int, Done] = {}
         self.asked: dict[int, int] = defaultdict(int)  # of each task, how often its cancelling was asked for
         self.interrupted: set[int] = set()  # tasks that were to be interrupted if they ran
@@ -108,6 +109,7 @@ class TaskMachine(RuleBasedStateMachine):
     def submit_one(self, function: bytes, terms: Terms) -> int:
         settled = self.client.settled
         number = self.client.new_call("task", "f", -1, self.now, is_task=True).id
+        self.bring_recovery(terms)
         carried = 0 if self.client.knows(TASKS, function, len(b"code of") + len(function)) else 2
         message = Submit(number, function, carried, "f", self.now, False, terms, settled)
         self.submitted[number] = message
@@ -121,6 +123,7 @@ class TaskMachine(RuleBasedStateMachine):
     def submit_many(self, count: int, function: bytes, terms: Terms) -> range:
         settled = self.client.settled
         numbers = self.client.new_batch(count, "f", self.now, Whoever())
+        self.bring_recovery(terms)
         carried = 0 if self.client.knows(TASKS, function, len(b"code of") + len(function)) else 2
         pieces = [b"arguments %d" % number for number in numbers]
         ends = array("I", accumulate(map(len, pieces))).tobytes()
@@ -128,6 +131,11 @@ class TaskMachine(RuleBasedStateMachine):
         self.submitted.update(dict.fromkeys(numbers, message))
         self.post(CLIENT, TASK, message, [*[b"code of", function][:carried], b"".join(pieces)])
         return numbers
+
+    def bring_recovery(self, terms: Terms) -> None:
+        function = terms.recovery
+        if function and not self.client.knows(TASKS, function, len(b"code of") + len(function)):
+            self.post(CLIENT, TASK, SubmitFunction(function), [b"code of", function])
 
     @precondition(lambda self: self.submitted)
     @rule(data=st.data(), terms=TERMS, every=st.booleans(), way=st.sampled_from([(True, False), (False, True), (True, True)]))
@@ -266,7 +274,7 @@ class TaskMachine(RuleBasedStateMachine):
         if status == ABORTED and number not in self.interrupted:
             status = OK
         if status == REJECTED:
-            self.refusals[number, state.id] += 1
+            self.refusals[number, state.id, self.recovers(number)] += 1
         else:
             self.runs[number].append(status)
             self.ran_on[number] = state.id
@@ -281,15 +289,23 @@ class TaskMachine(RuleBasedStateMachine):
         submit = self.submitted[number]
         assert isinstance(job.command, Apply)
         assert job.function is not None
-        assert list(job.function.frames) == [b"code of", submit.function]
+        assert list(job.function.frames) == [b"code of", submit.terms.recovery if self.recovers(number) else submit.function]
         assert b" ".join(job.frames) == b"arguments %d" % number
         assert state.id in submit.terms.targets or not submit.terms.targets
-        assert job.command.attempt == len(self.runs[number]) + 1 <= submit.terms.retries + 1
+        assert job.command.attempt == len(self.runs[number]) + 1 <= self.most_runs(number)
         assert set(self.runs[number]) <= {ERROR}, "it ended well before, or was interrupted"
-        assert self.refusals[number, state.id] < MOST_REFUSALS
+        assert self.refusals[number, state.id, self.recovers(number)] < MOST_REFUSALS
         assert job.client == CLIENT
         if number in self.needed:
             self.check_needs(number, state.id)
+
+    def recovers(self, number: int) -> bool:
+        """Whether the next run of a task is that of its recovery."""
+        return len(self.runs[number]) > self.submitted[number].terms.retries
+
+    def most_runs(self, number: int) -> int:
+        terms = self.submitted[number].terms
+        return terms.retries + 1 + bool(terms.recovery)
 
     def check_needs(self, number: int, engine: int) -> None:
         """What it needs has ended as it should, and where it is."""
@@ -361,7 +377,8 @@ class TaskMachine(RuleBasedStateMachine):
         assert any(told) or answer.status != ABORTED or number in self.interrupted
         assert record.status == answer.status != SUBMITTED
         assert record.attempt == (len(runs) or 1) or self.refusals.total()
-        assert record.attempt <= submit.terms.retries + 1
+        assert record.attempt <= self.most_runs(number)
+        assert answer.earlier == (record.status == ERROR and record.attempt > submit.terms.retries + 1)
         assert record.engine == answer.engine
 
     def check_error(self, number: int, error: str) -> None:
@@ -369,9 +386,9 @@ class TaskMachine(RuleBasedStateMachine):
         runs, terms = self.runs[number], self.submitted[number].terms
         assert runs == [ERROR] * len(runs)
         if error == "ValueError":
-            assert len(runs) == terms.retries + 1 or (self.asked[number] and 0 < len(runs) <= terms.retries)
+            assert len(runs) == self.most_runs(number) or (self.asked[number] and 0 < len(runs) < self.most_runs(number))
         elif error == "UnmetDependency":
-            assert any(self.refusals[number, engine] == MOST_REFUSALS for engine in range(len(ENGINES)))
+            assert any(self.refusals[number, engine, self.recovers(number)] == MOST_REFUSALS for engine in range(len(ENGINES)))
         elif error == "QueueTimeoutError":
             assert terms.queue_timeout
             assert not runs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from typing import Any
 
 import pytest
@@ -101,6 +102,32 @@ def test_what_caused_it_is_in_the_traceback() -> None:
     error = ValueError("outer")
     error.__cause__ = raised(KeyError("inner"))
     assert "KeyError: 'inner'" in remote_text(there_and_back(error))
+
+
+def test_what_came_before_it_comes_along() -> None:
+    error, before = ValueError("last"), NeedsTwo(1, 2)
+    error.__context__, before.__context__ = before, KeyError("first")
+    arrived = there_and_back(error)
+    assert isinstance(arrived.__context__, RemoteError)
+    assert str(arrived.__context__) == "NeedsTwo: 1 and 2"
+    assert isinstance(arrived.__context__.__context__, KeyError)
+    assert arrived.__context__.__context__.__context__ is None
+
+
+def test_errors_whose_contexts_run_in_a_circle_are_told_all_the_same() -> None:
+    error, before = ValueError("last"), KeyError("first")
+    error.__context__, before.__context__ = before, error
+    assert isinstance(there_and_back(error).__context__, KeyError)
+
+
+def test_two_descriptions_that_come_together() -> None:
+    last, first = ([bytes(frame) for frame in describe(raised(error), PLACE)] for error in (KeyError("last"), ValueError("first")))
+    arrived = rebuild([*last, *first], 2, len(first))
+    assert isinstance(arrived, KeyError)
+    assert isinstance(arrived.__context__, ValueError)
+    assert remote_text(arrived.__context__).endswith("ValueError: first")
+    shown = "".join(traceback.format_exception(arrived))
+    assert shown.index("ValueError: first") < shown.index("KeyError: 'last'")
 
 
 @pytest.mark.parametrize("error", [NeedsTwo(1, 2), HoldsALock(), BecomesText("text"), EndsTheProcess("gone")])
