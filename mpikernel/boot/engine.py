@@ -14,6 +14,7 @@ from mpikernel.engine.runner import Runner, become_main
 from mpikernel.engine.service import host_engine, serve, serve_pending
 from mpikernel.engine.state import EngineState
 from mpikernel.engine.staying import keep_process
+from mpikernel.wire.arguments import keep_arguments
 from mpikernel.world.communicators import show_engines_alone
 
 
@@ -24,7 +25,8 @@ def host(rank: Rank) -> None:
     engine.introduce(id=number, size=len(rank.layout.engines), comm=rank.comms.engines, properties=place)
     output = Output(_log_folder(rank), number, always=alone)
     output.head(f"=== {time.strftime('%Y-%m-%d %H:%M:%S')} engine {number}, rank {rank.rank}, process {os.getpid()}")
-    runner = Runner(EngineState(number, rank.rank, rank.hosts[rank.rank]), rank.loop, output)
+    state = EngineState(number, rank.rank, rank.hosts[rank.rank], arguments=keep_arguments(rank.settings.argument_cache))
+    runner = Runner(state, rank.loop, output)
     host_engine(rank.loop, runner)
     cutter = Cutter(runner, rank.signals.send_cut)
     rank.signals.lands = cutter.land

@@ -7,6 +7,7 @@ import os
 from mpikernel.boot.hosting import Rank
 from mpikernel.client.here import close_port, open_port
 from mpikernel.client.port import Port
+from mpikernel.client.repeats import Repeats
 from mpikernel.client.state import ClientState
 from mpikernel.client.traffic import Traffic
 from mpikernel.engine.staying import leave_at_once
@@ -54,7 +55,9 @@ class Script:
 def host(rank: Rank) -> None:
     layout, loop = rank.layout, rank.loop
     traffic = Traffic(rank.settings.transfer_window, rank.settings.bulk_threshold)
-    state = ClientState(rank.rank, Notebook(layout.controller), layout.task, layout.engines, tuple(rank.hosts), loop.afterwards, traffic)
+    repeats = Repeats(rank.rank, rank.settings.argument_cache, rank.settings.bulk_threshold)
+    notes, hosts = Notebook(layout.controller), tuple(rank.hosts)
+    state = ClientState(rank.rank, notes, layout.task, layout.engines, hosts, loop.afterwards, traffic, repeats)
     open_port(Port(state, loop, rank.settings.stream, lambda: rank.in_call()))
     rank.at_goodbye.append(state.notes.send)
     script = Script(rank, state)

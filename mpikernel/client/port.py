@@ -15,6 +15,7 @@ from mpikernel.client.pickled import Pickled, PickledFunctions
 from mpikernel.client.questions import REACTIONS as ANSWERS
 from mpikernel.client.questions import Questions
 from mpikernel.client.reactor import PLACES, REACTIONS, carried, let_singles_leave, record_of, tick
+from mpikernel.client.repeats import Known
 from mpikernel.client.singles import ends_of, frames_fit
 from mpikernel.client.state import TASKS, Call, ClientState, Collector, MapCollector, OpenBatch, SingleCollector
 from mpikernel.client.terms import TermsThen, bring_recovery, lasting, told
@@ -155,13 +156,16 @@ class Port:
     ) -> list[Call]:
         """Queue one task for each of `arguments`; waits until there is room for them on the way."""
         self.check_open()
-        weights = [self.state.traffic.weigh(frames) for frames in arguments]
+        repeats, weigh = self.state.repeats, self.state.traffic.weigh
+        known = [repeats.recognise(frames) for frames in arguments]
+        weights = [weigh(repeats.to_send(*each)) for each in zip(arguments, known, strict=True)]
         portions = self.state.traffic.portions(weights)
         calls: list[Call] = []
         for start, stop in portions:
             if any(weights[start:stop]):
                 self._wait_for_room({TASKS: sum(weights[start:stop])})
-            calls += self._submit(collector, label, function, arguments[start:stop], weights[start:stop], terms, stream)
+            rows = list(zip(arguments[start:stop], known[start:stop], weights[start:stop], strict=True))
+            calls += self._submit(collector, label, function, rows, terms, stream)
             if stop < len(arguments):
                 self.nudge()
         return calls
@@ -195,24 +199,25 @@ class Port:
         collector: Collector,
         label: str,
         function: Pickled,
-        arguments: Sequence[Frames],
-        weights: Sequence[int],
+        rows: Sequence[tuple[Frames, Known, int]],
         terms: TermsThen,
         stream: bool,
     ) -> list[Call]:
+        """Queue a task for each row: what it is called with, what of that is known, and the weight of the rest."""
         state, now = self.state, self.loop.clock()
         with self.loop.hold:
             let_singles_leave(state, self.loop.out)
             agreed = told(terms)
-            calls = [state.new_call("task", label, -1, now, is_task=True) for _ in arguments]
+            calls = [state.new_call("task", label, -1, now, is_task=True) for _ in rows]
             collector.expecting(calls)
             state.tally.holds(calls, collector)
-            for call, frames, weight in zip(calls, arguments, weights, strict=True):
+            for call, (frames, known, weight) in zip(calls, rows, strict=True):
                 call.collector = collector
                 bring_recovery(state, self.loop.out, TASKS, terms)
                 count = carried(state, TASKS, function)
-                message = Submit(call.id, function.digest, count, label, now, stream, agreed, state.settled)
-                self._send(call, state.task, message, [*function.frames[:count], *frames])
+                left, named = state.repeats.leave_out(frames, known)
+                message = Submit(call.id, function.digest, count, label, now, stream, agreed, state.settled, named)
+                self._send(call, state.task, message, [*function.frames[:count], *left])
                 self._count(call, weight)
         return calls
 

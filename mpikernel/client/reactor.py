@@ -68,12 +68,14 @@ def place_of(state: ClientState, sender: int, message: Message, sizes: Sequence[
 
 
 def on_lost(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:
-    """A function has to be sent again when it is next needed there."""
+    """A function, or an argument, has to be sent again when it is next needed there."""
     lost = arrival.message
     assert isinstance(lost, Lost)
     receiver = TASKS if lost.tasks else state.engines.index(arrival.sender)
     if receiver in state.sent:
-        state.sent[receiver].lost(lost.function)
+        state.sent[receiver].lost(lost.name)
+    if lost.tasks:
+        state.repeats.sent.lost(lost.name)
 
 
 def record_of(state: ClientState, call: Call) -> Record:

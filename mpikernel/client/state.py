@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct, field
 
+from mpikernel.client.repeats import Repeats
 from mpikernel.client.singles import Singles
 from mpikernel.client.tally import Tally
 from mpikernel.client.traffic import Held, Traffic
@@ -205,6 +206,7 @@ class ClientState(Struct, eq=False):
     hosts: tuple[str, ...]  # by rank
     afterwards: Callable[[Callable[[], None]], None]  # has something done when the turn is over
     traffic: Traffic
+    repeats: Repeats = field(default_factory=Repeats)
     tally: Tally = field(default_factory=Tally)
     singles: Singles = field(default_factory=Singles)  # calls that have not left
     next_call: int = 0

@@ -54,6 +54,10 @@ class Settings(Struct, frozen=True):
         int,
         Meta(ge=0, le=2**50, description="bytes of memory that a rank keeps to receive into again; the kernel may have it back any time"),
     ] = 512 * 2**20
+    argument_cache: Annotated[
+        int,
+        Meta(ge=0, le=2**50, description="bytes of large arguments that come again in tasks, which a rank keeps to be sent them once"),
+    ] = 256 * 2**20
     commit_interval: Annotated[
         float,
         Meta(ge=0.001, le=60, description="seconds after which the ledger commits what it has; a crash costs no more than that"),

@@ -9,6 +9,7 @@ from collections import deque
 
 from mpikernel.engine import sharing
 from mpikernel.engine.state import INTERRUPTED, BatchJob, Cut, EngineState, Function, Job
+from mpikernel.wire.arguments import put_back
 from mpikernel.wire.envelope import Missing
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import (
@@ -40,7 +41,10 @@ def on_apply(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> N
     message, frames = arrival.message, arrival.frames
     assert isinstance(message, Apply)
     function = _function_of(state, out, arrival, message, message.attempt > 0)
-    state.queue.append(Job(message, arrival.sender, frames[message.carried :], function))
+    arguments, lost = put_back(state.arguments, message.named, frames[message.carried :])
+    for name in lost:
+        out.send(arrival.sender, LostForTasks(name))
+    state.queue.append(Job(message, arrival.sender, arguments, function))
 
 
 def on_run_batch(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:

@@ -21,6 +21,7 @@ from mpikernel.engine.output import Output
 from mpikernel.engine.state import BatchJob, EngineState, Job, Promise
 from mpikernel.engine.staying import end_child
 from mpikernel.errors import OurProtocolError, SerializeError
+from mpikernel.wire.arguments import of_its_own
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.functions import KeptThere, establish
 from mpikernel.wire.loop import Loop, Outbox
@@ -138,7 +139,7 @@ class Runner:
         command, space = job.command, self.namespace
         match command:
             case Apply():
-                return self.call(job, command.label, job.frames)
+                return self.call(job, command.label, of_its_own(command.named, job.frames))
             case Execute():
                 return space.execute(command.code, command.filename)
             case Push():

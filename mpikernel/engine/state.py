@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from mpikernel.arrays.shared_memory import Area
 from mpikernel.errors import SerializeError
+from mpikernel.wire.arguments import keep_arguments
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.messages import Apply, Clear, Execute, Gather, Give, Keys, Pull, Push, PushShared, RunBatch
 from mpikernel.wire.mirror import Kept
@@ -145,6 +146,7 @@ class EngineState(Struct, eq=False):
     results: list[Result] = field(default_factory=list)  # that have not been sent; added to without the loop's lock
     sent: float = 0.0  # when the last of those that were sent had ended
     functions: dict[tuple[int, bool], Kept[Function]] = field(default_factory=dict)  # by the rank that sent them, and whether for tasks
+    arguments: Kept[Frame] = field(default_factory=keep_arguments)  # of tasks
 
     @property
     def due(self) -> Job | None:

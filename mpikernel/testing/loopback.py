@@ -30,11 +30,12 @@ from mpikernel.interfaces.task.state import Seat, TaskState
 from mpikernel.ledger.memory import MemoryLedger
 from mpikernel.ledger.records import Run
 from mpikernel.testing.clock import ManualClock
+from mpikernel.wire.arguments import of_its_own
 from mpikernel.wire.failure import describe, one_line
 from mpikernel.wire.functions import new_namespace
 from mpikernel.wire.loop import Loop
 from mpikernel.wire.loopback import loopback_world
-from mpikernel.wire.messages import Done
+from mpikernel.wire.messages import Apply, Done
 from mpikernel.wire.notebook import Notebook
 from mpikernel.wire.payload import dump, load, load_function
 from mpikernel.world.layout import arrange
@@ -48,7 +49,7 @@ def call_it(number: int, job: Job) -> Any:
     assert job.function is not None, f"{job.command} is no call of a function"
     home = new_namespace()
     function, _ = load_function(job.function.frames, home, "f")
-    args, kwargs = load(job.frames, home)
+    args, kwargs = load(of_its_own(job.command.named, job.frames) if isinstance(job.command, Apply) else job.frames, home)
     return function(*args, **kwargs)
 
 

@@ -29,7 +29,8 @@ class Apply(Message, frozen=True, array_like=True, tag=1):
     """Call a function. Frames: `carried` of the function (0 where the engine has it), then those of (args, kwargs).
 
     `client` is the rank that gets the result. `attempt` is 0 for a direct call; a task's sender gets `Released` or `Failed`.
-    A run that takes longer than `timeout` (seconds) is interrupted, unless that is 0.
+    A run that takes longer than `timeout` (seconds) is interrupted, unless that is 0. Of the arguments' frames, `named` have names, by
+    their place: those that are empty were sent before under their name, and all of them are kept under it (see arguments.py).
     """
 
     call: int
@@ -40,6 +41,7 @@ class Apply(Message, frozen=True, array_like=True, tag=1):
     attempt: int
     stream: bool
     timeout: float
+    named: tuple[tuple[int, bytes], ...] = ()
 
 
 class Execute(Message, frozen=True, array_like=True, tag=2):
@@ -152,9 +154,9 @@ class Described(Message, frozen=True, array_like=True, tag=13):
 
 
 class Lost(Message, frozen=True, array_like=True, tag=14):
-    """engine, task interface -> client: there was no memory for a function. Whoever needs it again has to send it again."""
+    """engine, task interface -> client: there was no memory for a function or a named argument. Whoever needs it again sends it again."""
 
-    function: bytes
+    name: bytes
     tasks: bool  # by the task interface
 
 
@@ -162,7 +164,7 @@ class Lost(Message, frozen=True, array_like=True, tag=14):
 
 
 class Submit(Message, frozen=True, array_like=True, tag=20):
-    """Queue a task. Frames as in Apply. Of all tasks before `settled` the client has seen how they ended."""
+    """Queue a task. Frames, and `named`, as in Apply. Of all tasks before `settled` the client has seen how they ended."""
 
     task: int
     function: bytes
@@ -172,6 +174,7 @@ class Submit(Message, frozen=True, array_like=True, tag=20):
     stream: bool
     terms: Terms
     settled: int
+    named: tuple[tuple[int, bytes], ...] = ()
 
 
 class SubmitFunction(Message, frozen=True, array_like=True, tag=23):
@@ -232,7 +235,7 @@ class Withdraw(Message, frozen=True, array_like=True, tag=33):
 class LostForTasks(Message, frozen=True, array_like=True, tag=34):
     """engine -> task interface: as `Lost`."""
 
-    function: bytes
+    name: bytes
 
 
 # client -> engine, engine -> engine of the same host: pushes to shared memory ---------------------------------------------------

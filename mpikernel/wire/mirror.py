@@ -11,9 +11,9 @@ from typing import Generic, TypeVar
 
 from mpikernel.errors import OurProtocolError
 
-#: Functions that a receiver keeps for each sender.
+#: Functions, or arguments, that a receiver keeps for each sender.
 CAPACITY = 1024
-#: Bytes that those may have together. A function that captures more than this is kept alone.
+#: Bytes that functions may have together. One that captures more than this is kept alone.
 HEAVIEST = 64 * 1024 * 1024
 
 T = TypeVar("T")
@@ -22,11 +22,12 @@ T = TypeVar("T")
 class Kept(Generic[T]):
     """The receiver's half: keys and what they stand for."""
 
-    def __init__(self, capacity: int = CAPACITY, heaviest: int = HEAVIEST) -> None:
+    def __init__(self, capacity: int = CAPACITY, heaviest: int = HEAVIEST, what: str = "function") -> None:
         self._entries: OrderedDict[bytes, tuple[T, int]] = OrderedDict()  # values and weights, the one used last at the end
         self._weight = 0
         self._capacity = capacity
         self._heaviest = heaviest
+        self._what = what  # they are, in errors
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._entries
@@ -44,28 +45,36 @@ class Kept(Generic[T]):
     def get(self, key: bytes) -> T:
         """What a message only names."""
         if key not in self._entries:
-            raise OurProtocolError(f"the function {key.hex()} was named but never sent, or forgotten too early")
+            raise OurProtocolError(f"the {self._what} {key.hex()} was named but never sent, or forgotten too early")
         self._entries.move_to_end(key)
         return self._entries[key][0]
 
 
 class Sent:
-    """The sender's half: it keeps nothing but keys and weights, by the receiver's own rule."""
+    """The sender's half: keys and weights, by the receiver's own rule, and what the sender wants held for just as long."""
 
     def __init__(self, capacity: int = CAPACITY, heaviest: int = HEAVIEST) -> None:
-        self._kept = Kept[None](capacity, heaviest)
+        self._kept = Kept[object](capacity, heaviest)
         self._lost: set[bytes] = set()  # keys for which the receiver has something that is of no use
 
     def lost(self, key: bytes) -> None:
-        """The receiver could not take what it was sent: it is to be sent once more."""
-        self._lost.add(key)
+        """The receiver could not take what it was sent: it is to be sent once more, unless it has been forgotten since."""
+        if key in self._kept:
+            self._lost.add(key)
 
-    def knows(self, key: bytes, weight: int) -> bool:
-        """Whether the receiver has it. If not, it will have it with the message that is sent now."""
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._kept and key not in self._lost
+
+    def knows(self, key: bytes, weight: int, held: object = None) -> bool:
+        """Whether the receiver has it. If not, it will have it with the message that is sent now.
+
+        Args:
+            held: what is to live as long as the receiver has it, if the message brings it.
+        """
         if key in self._lost:
             self._lost.discard(key)
         elif key in self._kept:
             self._kept.get(key)
             return True
-        self._kept.put(key, None, weight)
+        self._kept.put(key, held, weight)
         return False

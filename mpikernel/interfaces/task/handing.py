@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from mpikernel.interfaces.task.entries import Entry, Stretch, Task
 from mpikernel.interfaces.task.state import Seat, TaskState
 from mpikernel.interfaces.task.waiting import in_turn
+from mpikernel.wire.arguments import leave_out
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import NOBODY, Apply, RunBatch, Withdraw
@@ -68,11 +69,12 @@ def _carried(seat: Seat, digest: bytes, function: Sequence[Frame]) -> int:
 def _give(state: TaskState, out: Outbox, task: Task, engine: int) -> None:
     seat, submit = state.seats[engine], task.submit
     carried = _carried(seat, submit.function, task.function)
-    frames = [*task.function[:carried], *task.arguments]
+    frames = [*task.function[:carried], *leave_out(seat.arguments, submit.named, task.arguments)]
     task.engine = engine
     state.assigned[submit.task] = task
-    timeout = submit.terms.timeout
-    message = Apply(submit.task, task.client, submit.function, carried, task.name, task.attempt, submit.stream, timeout)
+    message = Apply(
+        submit.task, task.client, submit.function, carried, task.name, task.attempt, submit.stream, submit.terms.timeout, submit.named
+    )  # fmt: skip
     out.send(seat.rank, message, frames)
 
 

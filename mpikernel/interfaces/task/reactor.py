@@ -19,6 +19,7 @@ from mpikernel.interfaces.task.recovering import begin_recovery
 from mpikernel.interfaces.task.refusals import offer, refused
 from mpikernel.interfaces.task.state import TaskState
 from mpikernel.ledger.records import ABORTED, OK, SUBMITTED, RecordRange
+from mpikernel.wire.arguments import keep_arguments, put_back
 from mpikernel.wire.envelope import Frame, Missing
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import (
@@ -49,9 +50,10 @@ def on_submit(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> No
     state.outcomes.forget(message.settled)
     recovery = _recovery_of(state, arrival.sender, message.terms)
     function = _function_of(state, out, arrival.sender, message, frames)
+    arguments = _arguments_of(state, out, arrival.sender, message, frames)
     targets = message.terms.targets
-    task = Task(message, arrival.sender, function, frames[message.carried :], targets, targets, recovery=recovery)
-    lost = _lost([*function, *frames, *recovery])
+    task = Task(message, arrival.sender, function, arguments, targets, targets, recovery=recovery)
+    lost = _lost([*function, *arguments, *recovery])
     if lost is not None:
         _refuse(state, out, [task], lost, now)
     else:
@@ -112,14 +114,27 @@ def _kept(state: TaskState, client: int) -> Kept[Sequence[Frame]]:
     return state.functions.setdefault(client, Kept())
 
 
+def _arguments_of(state: TaskState, out: Outbox, client: int, message: Submit, frames: Sequence[Frame]) -> Sequence[Frame]:
+    """What a task is called with, of which some may have come before."""
+    if not message.named:
+        return frames[message.carried :]
+    kept = state.arguments.setdefault(client, keep_arguments(state.argument_cache))
+    arguments, lost = put_back(kept, message.named, frames[message.carried :])
+    for name in lost:
+        out.send(client, Lost(name, tasks=True))
+    return arguments
+
+
 def _lost(frames: Sequence[Frame]) -> Missing | None:
     return next((frame for frame in frames if isinstance(frame, Missing)), None)
 
 
 def on_lost(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> None:
-    """An engine had no memory for a function: it is to be sent again with the next task that needs it."""
+    """An engine had no memory for a function, or an argument: it is to be sent again with the next task that needs it."""
     assert isinstance(arrival.message, LostForTasks)
-    state.seats[state.seat_of(arrival.sender)].sent.lost(arrival.message.function)
+    seat = state.seats[state.seat_of(arrival.sender)]
+    for sent in (seat.sent, seat.arguments):
+        sent.lost(arrival.message.name)
 
 
 def _refuse(state: TaskState, out: Outbox, tasks: Sequence[Task], lost: Missing, now: float) -> None:

@@ -14,6 +14,7 @@ from mpikernel.interfaces.task.outcomes import Ended, Outcomes
 from mpikernel.interfaces.task.pace import MOST, Paces
 from mpikernel.interfaces.task.policies import Policy, policy_named
 from mpikernel.interfaces.task.waiting import Line
+from mpikernel.wire.arguments import CACHE, remember_arguments
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.mirror import Kept, Sent
 from mpikernel.wire.notebook import Notebook
@@ -25,6 +26,7 @@ class Seat(Struct, eq=False):
     rank: int
     host: str
     sent: Sent = field(default_factory=Sent)  # functions it has been sent
+    arguments: Sent = field(default_factory=remember_arguments)  # that it has been sent
     held: Counter[bytes] = field(default_factory=Counter)  # tasks it has that have not ended, by function; none of them zero
     lots: dict[int, set[int]] = field(default_factory=dict)  # those of batches, by batch; none of them empty
     heard: float = 0.0  # when it last told of a task, or got one while it had none
@@ -51,6 +53,7 @@ class TaskState(Struct, eq=False):
     notes: Notebook
     seats: list[Seat]  # by engine id
     policy: str = "leastload"
+    argument_cache: int = CACHE  # bytes of each client's
     waiting: Line = field(default_factory=Line)
     resting: dict[int, Task] = field(default_factory=dict)  # by task id: were refused, some time ago; or are about to be cancelled
     pauses: list[tuple[float, int]] = field(default_factory=list)  # a heap: when a refused task may be offered to one more engine
@@ -64,6 +67,7 @@ class TaskState(Struct, eq=False):
     outcomes: Outcomes = field(default_factory=Outcomes)
     unrecorded: deque[Batch] = field(default_factory=deque)  # whose submission has not been recorded, in order
     functions: dict[int, Kept[Sequence[Frame]]] = field(default_factory=dict)  # by the client that sent them
+    arguments: dict[int, Kept[Frame]] = field(default_factory=dict)  # by the same
     paces: Paces = field(default_factory=Paces)
     handed: int = 0  # how often tasks have been handed out
     placing: Policy = field(default_factory=lambda: policy_named("leastload"))

@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec import structs
 
 from mpikernel.client import reactor as client_reactor
+from mpikernel.client.repeats import Repeats
 from mpikernel.client.state import TASKS, Call, ClientState, Part
 from mpikernel.client.traffic import Traffic
 from mpikernel.engine import reactor as engine_reactor
@@ -31,6 +32,7 @@ from mpikernel.interfaces.task.state import Seat, TaskState
 from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED, Record, expand
 from mpikernel.testing.loopback import begin_single
 from mpikernel.testing.outbox import RecordingOutbox
+from mpikernel.wire.arguments import keep_arguments, remember_arguments
 from mpikernel.wire.envelope import Departure, Frame
 from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, DoneBatch, Message, Note, Submit, SubmitBatch, SubmitFunction
 from mpikernel.wire.mirror import Kept, Sent
@@ -43,6 +45,8 @@ NOW = 1000.0
 MEMORY = 2  # functions that each remembers; fewer than there are
 MANY = 2000  # rounds in which everything ends
 FUNCTIONS = (b"f", b"g", b"h", b"i")
+CACHE = 100  # bytes of arguments that each remembers; fewer than there are
+ARGUMENTS = tuple(bytes([number]) * 40 for number in range(4))
 
 
 REJECTED = "rejected"
@@ -80,16 +84,20 @@ class TaskMachine(RuleBasedStateMachine):
         super().__init__()
         self.out = RecordingOutbox()
         self.mail: dict[tuple[int, int], deque[Arrival]] = defaultdict(deque)  # by sender and receiver
-        self.task = TaskState(Notebook(0), [Seat(rank, f"host{rank}", sent=Sent(MEMORY)) for rank in ENGINES])
+        self.task = TaskState(Notebook(0), [], argument_cache=CACHE)
+        self.task.seats = [Seat(rank, f"host{rank}", Sent(MEMORY), remember_arguments(CACHE)) for rank in ENGINES]
         self.task.functions[CLIENT] = Kept(MEMORY)
         self.engines = [EngineState(number, rank, f"host{rank}") for number, rank in enumerate(ENGINES)]
         for state in self.engines:
             state.functions[TASK, True] = Kept(MEMORY)
-        self.client = ClientState(CLIENT, Notebook(0), TASK, ENGINES, (), lambda action: None, Traffic(1 << 28, 1 << 16))
+            state.arguments = keep_arguments(CACHE)
+        repeats, traffic = Repeats(CLIENT, CACHE, len(ARGUMENTS[0])), Traffic(1 << 28, 1 << 16)
+        self.client = ClientState(CLIENT, Notebook(0), TASK, ENGINES, (), lambda action: None, traffic, repeats)
         self.client.sent[TASKS] = Sent(MEMORY)
         self.now = NOW
         self.written: dict[int, Record] = {}  # what the controller was told, the latest of each task
         self.submitted: dict[int, Submit | SubmitBatch] = {}
+        self.given: dict[int, tuple[bytes, ...]] = {}  # large arguments of a task, if it has some
         self.needed: dict[int, tuple[range, Needs, bool]] = {}  # of tasks that need others: which, how, and whether to follow them
         self.runs: dict[int, list[str]] = defaultdict(list)  # of each task, how each of its runs ended
         self.ran_on: dict[int, int] = {}  # the engine of the last
@@ -101,19 +109,21 @@ class TaskMachine(RuleBasedStateMachine):
 
     # what happens ------------------------------------------------------------------------------------------------------
 
-    @rule(count=st.integers(1, 3), function=st.sampled_from(FUNCTIONS), terms=TERMS)
-    def submit(self, count: int, function: bytes, terms: Terms) -> None:
+    @rule(count=st.integers(1, 3), function=st.sampled_from(FUNCTIONS), terms=TERMS, large=st.lists(st.sampled_from(ARGUMENTS), max_size=2))
+    def submit(self, count: int, function: bytes, terms: Terms, large: list[bytes]) -> None:
         for _ in range(count):
-            self.submit_one(function, terms)
+            self.submit_one(function, terms, *large)
 
-    def submit_one(self, function: bytes, terms: Terms) -> int:
+    def submit_one(self, function: bytes, terms: Terms, *large: bytes) -> int:
         settled = self.client.settled
         number = self.client.new_call("task", "f", -1, self.now, is_task=True).id
         self.bring_recovery(terms)
         carried = 0 if self.client.knows(TASKS, function, len(b"code of") + len(function)) else 2
-        message = Submit(number, function, carried, "f", self.now, False, terms, settled)
-        self.submitted[number] = message
-        self.post(CLIENT, TASK, message, [*[b"code of", function][:carried], b"arguments", b"%d" % number])
+        frames = [b"arguments", b"%d" % number, *large]
+        left, named = self.client.repeats.leave_out(frames, self.client.repeats.recognise(frames))
+        message = Submit(number, function, carried, "f", self.now, False, terms, settled, named)
+        self.submitted[number], self.given[number] = message, large
+        self.post(CLIENT, TASK, message, [*[b"code of", function][:carried], *left])
         return number
 
     @rule(count=st.integers(1, 9), function=st.sampled_from(FUNCTIONS), terms=TERMS)
@@ -290,7 +300,7 @@ class TaskMachine(RuleBasedStateMachine):
         assert isinstance(job.command, Apply)
         assert job.function is not None
         assert list(job.function.frames) == [b"code of", submit.terms.recovery if self.recovers(number) else submit.function]
-        assert b" ".join(job.frames) == b"arguments %d" % number
+        assert b" ".join(job.frames) == b" ".join([b"arguments %d" % number, *self.given.get(number, ())])
         assert state.id in submit.terms.targets or not submit.terms.targets
         assert job.command.attempt == len(self.runs[number]) + 1 <= self.most_runs(number)
         assert set(self.runs[number]) <= {ERROR}, "it ended well before, or was interrupted"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +59,36 @@ def test_what_comes_again_weighs_once() -> None:
         kept.put(b"b", number, 6)
     assert b"a" in kept
     assert kept.get(b"b") == 4
+
+
+def test_what_the_receiver_could_not_take_is_sent_once_more() -> None:
+    sent = Sent()
+    assert not sent.knows(b"a", 1)
+    sent.lost(b"a")
+    assert b"a" not in sent
+    assert [sent.knows(b"a", 1), sent.knows(b"a", 1), b"a" in sent] == [False, True, True]
+
+
+def test_what_is_forgotten_anyway_is_not_remembered_as_lost() -> None:
+    sent = Sent(1)
+    assert [sent.knows(key, 1) for key in (b"a", b"b")] == [False, False]
+    sent.lost(b"a")
+    assert not sent.knows(b"a", 1)
+    assert sent.knows(b"a", 1)
+
+
+def test_what_is_held_goes_when_the_receiver_forgets() -> None:
+    class Held:
+        """What somebody keeps."""
+
+    sent, first = Sent(1), Held()
+    gone = weakref.ref(first)
+    assert not sent.knows(b"a", 1, first)
+    del first
+    assert sent.knows(b"a", 1)
+    assert gone() is not None
+    assert not sent.knows(b"b", 1)
+    assert gone() is None
 
 
 def test_what_was_never_sent_is_our_own_fault() -> None:
