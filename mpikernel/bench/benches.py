@@ -7,7 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from mpikernel.bench import startup
-from mpikernel.bench.calls import DEFAULT, EACH, OURS, SINGLE
+from mpikernel.bench.calls import DEFAULT, EACH, OURS, REPEATED, SINGLE
 from mpikernel.bench.measuring import Effort
 from mpikernel.bench.peers import PEERS, Peer, installed
 from mpikernel.bench.sheet import AtLeast, Report, Series
@@ -18,6 +18,7 @@ from mpikernel.errors import LaunchError
 BARS = {
     (SINGLE, "mpi4py.futures"): 10.0,
     (EACH, "mpi4py.futures"): 20.0,
+    (REPEATED, "mpi4py.futures"): 2.0,
     (EACH, "schwimmbad"): 2.0,
     **{(DEFAULT, peer.name): 1.0 for peer in PEERS},
 }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mpikernel.bench.measuring import Effort
 
@@ -24,10 +26,19 @@ class TaskCase(Struct, frozen=True):
     name: str
     tasks: int
     chunksize: int | None  # 0: no map, each is submitted by itself; None: as the contestant likes it
+    large: int = 0  # bytes of an array that each is called with, besides its number; always the same
 
     def part(self, share: float) -> TaskCase:
         """The same with fewer calls, for who is slow: rates are compared."""
-        return TaskCase(self.name, max(1, int(self.tasks * share)), self.chunksize)
+        return replace(self, tasks=max(1, int(self.tasks * share)))
+
+    def items(self) -> Sequence[object]:
+        """What the calls are called with, each with one of these."""
+        numbers = list(range(self.tasks))
+        if not self.large:
+            return numbers
+        array = np.random.default_rng(0).integers(0, 256, self.large, np.uint8)
+        return [(array, number) for number in numbers]
 
 
 #: What our own contestant is called.
@@ -38,6 +49,9 @@ BEST_CHUNK = 10_000
 SINGLE = "single submits"
 EACH = "map, chunksize 1"
 DEFAULT = "map, default chunks"
+REPEATED = "map, the same array for each"
+#: Bytes of that array.
+LARGE = 8 << 20
 
 
 def task_cases(effort: Effort) -> list[TaskCase]:
@@ -46,4 +60,5 @@ def task_cases(effort: Effort) -> list[TaskCase]:
         TaskCase(SINGLE, effort.tasks * 10, 0),
         TaskCase(EACH, effort.tasks * 100, 1),
         TaskCase(DEFAULT, effort.tasks * 1000, None),
+        TaskCase(REPEATED, effort.tasks // 40, 1, min(LARGE, effort.largest)),
     ]

@@ -23,8 +23,8 @@ from mpikernel.bench.sheet import Series
 class Ways(NamedTuple):
     """How a peer does it; None for what it has no way to do."""
 
-    submit: Callable[[Sequence[int]], object] | None  # single calls, and waits for all
-    map: Callable[[Sequence[int], int], object]  # with so many items in a chunk
+    submit: Callable[[Sequence[object]], object] | None  # single calls, and waits for all
+    map: Callable[[Sequence[object], int], object]  # with so many items in a chunk
 
 
 class Peer(NamedTuple):
@@ -51,7 +51,7 @@ def _measure(peer: Peer, case: TaskCase, ways: Ways, effort: Effort) -> list[Ser
 
 
 def _call_of(case: TaskCase, ways: Ways) -> Call:
-    items, submit, chunk = list(range(case.tasks)), ways.submit, case.chunksize or BEST_CHUNK
+    items, submit, chunk = case.items(), ways.submit, case.chunksize or BEST_CHUNK
     if case.chunksize == 0 and submit is not None:
         return lambda: submit(items)
     return lambda: ways.map(items, chunk)
@@ -92,7 +92,7 @@ def _joblib(workers: int) -> Iterator[Ways]:
         yield Ways(None, lambda items, chunk: _joblib_map(joblib, parallel, items, chunk))
 
 
-def _joblib_map(joblib: Any, parallel: Any, items: Sequence[int], chunk: int) -> object:
+def _joblib_map(joblib: Any, parallel: Any, items: Sequence[object], chunk: int) -> object:
     parallel.batch_size = chunk
     return parallel(joblib.delayed(nothing)(item) for item in items)
 

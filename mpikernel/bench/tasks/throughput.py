@@ -16,7 +16,7 @@ RAW = "raw mpi4py"
 
 
 def measure(client: Client, effort: Effort) -> Sheet:
-    """Single submits, a map with a task for each item, and one with chunks as they are made by default."""
+    """Single submits, a map with a task for each item, one with chunks as they are made by default, and calls that share an array."""
     series = [figures for case in task_cases(effort) for figures in _measure(case, client, effort)]
     return Sheet("calls that do nothing", TASKS_PER_SECOND, (RAW,), series)
 
@@ -27,7 +27,7 @@ def _measure(case: TaskCase, client: Client, effort: Effort) -> list[Series]:
 
 
 def _call_of(case: TaskCase, view: LoadBalancedView) -> Call:
-    items = list(range(case.tasks))
+    items = case.items()
     if case.chunksize == 0:
         return lambda: [result.get() for result in [view.apply_async(nothing, item) for item in items]]
     return lambda: view.map_sync(nothing, items, chunksize=case.chunksize)
@@ -41,7 +41,7 @@ def _sharing(case: TaskCase, client: Client) -> Iterator[Call]:
 
 def _works(case: TaskCase) -> Iterator[raw.Work]:
     """The same calls, made while they are sent."""
-    items = range(case.tasks)
+    items = case.items()
     if case.chunksize is not None:
         return ((nothing, (item,)) for item in items)
     starts = range(0, case.tasks, BEST_CHUNK)
