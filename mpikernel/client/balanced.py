@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, ClassVar, TypeVar
 
 from msgspec.structs import replace
@@ -89,17 +89,22 @@ class LoadBalancedView(MappingView):
         name = label_of(function)
         return name if self.label is None else self.label
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        vars(self).pop("_plain_terms", None)  # they are made of what has been set
+
+    @cached_property
+    def _plain_terms(self) -> Terms:
+        """All but the needs and the recovery."""
+        return Terms(self._restriction, self.retries, self.priority, self.timeout or 0.0, self.queue_timeout or 0.0)
+
     @property
     def _terms(self) -> TermsThen:
         """Those of the calls that are made now."""
         if self.recovery is None:
-            return self._with_needs(self._own_terms())
+            return self._with_needs(self._plain_terms)
         recovery = self._port.functions.get(self.recovery, f"recovery={label_of(self.recovery)}")
-        return WithRecovery(self._with_needs(self._own_terms(recovery.digest)), recovery)
-
-    def _own_terms(self, recovery: bytes = b"") -> Terms:
-        limits = self.timeout or 0.0, self.queue_timeout or 0.0
-        return Terms(self._restriction, self.retries, self.priority, *limits, recovery=recovery)
+        return WithRecovery(self._with_needs(replace(self._plain_terms, recovery=recovery.digest)), recovery)
 
     def _with_needs(self, terms: Terms) -> TermsAtLast:
         after, follow = self._after, self._follow

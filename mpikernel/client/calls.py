@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import Any
 
 from mpikernel.client.state import Call, OpenBatch
+
+#: The condition of all of them. Nobody waits for it: who waits for a result drives the loop, and others have callbacks and events of
+#: their own. One for each would be most of what a small call costs the script, in time and for the garbage collector.
+SHARED = threading.Condition()
+PENDING, FINISHED = "PENDING", "FINISHED"  # as `concurrent.futures` calls them
+OVER = frozenset((FINISHED, "CANCELLED", "CANCELLED_AND_NOTIFIED"))
 
 
 class FutureOfCalls(Future):  # type: ignore[type-arg]  # what it brings is only known at run time
     """A future, and the calls that it is the future of."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self._condition = SHARED  # these six are what Future.__init__ sets
+        self._state = PENDING
+        self._result: Any = None
+        self._exception: BaseException | None = None
+        self._waiters: list[Any] = []
+        self._done_callbacks: list[Any] = []
         self._calls: list[Call] = []
+
+    def finish_unseen(self) -> bool:
+        """Become done well, if nobody is to be told of it; whether that was so."""
+        with SHARED:
+            if self._waiters or self._done_callbacks:
+                return False
+            self._state = FINISHED
+        return True
 
     @property
     def calls(self) -> Sequence[Call]:

@@ -33,6 +33,8 @@ class Simple(NamedTuple):
         """Whether a function that was this is this still."""
         if function.__code__ is not self.code or function.__defaults__ or function.__kwdefaults__ or function.__dict__:
             return False
+        if not self.names:
+            return True
         space = function.__globals__
         return all(space.get(name, _NOTHING) is value for name, value in zip(self.names, self.values, strict=True))
 

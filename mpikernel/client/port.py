@@ -173,14 +173,14 @@ class Port:
     def submit_single(
         self, collector: SingleCollector, label: str, function: Pickled, arguments: Frames, terms: TermsThen, stream: bool
     ) -> bool:
-        """Queue one task. False if it waits for others, to leave with them: then nothing need be done to have it leave soon."""
+        """Queue one task. False if it waits for others, to leave with them, and nothing need be done to have anything leave soon."""
         if stream or self.state.idle or not frames_fit(arguments) or not (isinstance(terms, Terms) or lasting(terms)):
             self.submit(collector, label, function, [arguments], terms, stream)
             return True
         self.check_open()
         state, singles, now = self.state, self.state.singles, self.loop.clock()
         with self.loop.hold:
-            if singles.pickles and (singles.is_due(now) or not singles.fits(function, label, terms, state.next_call)):
+            if singles.pickles and not singles.fits(function, label, terms, state.next_call):
                 let_singles_leave(state, self.loop.out)
             first = not singles.pickles
             if first:
@@ -190,9 +190,10 @@ class Port:
             state.tally.holds_from(call.id, collector)
             call.collector = collector
             singles.add(arguments[0])
-        if first:
+            due = singles.is_due(now)
+        if first and not due:
             self.loop.remind()
-        return False
+        return due
 
     def _submit(
         self,

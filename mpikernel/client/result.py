@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import cached_property
 from os import PathLike
 from typing import Any, NoReturn, Self
 
 from mpikernel.arrays.growing import FLUSH_INTERVAL, store_rows
 from mpikernel.client.awaiting import arrival
-from mpikernel.client.calls import FutureOfCalls
+from mpikernel.client.calls import FINISHED, OVER, FutureOfCalls
 from mpikernel.client.metadata import KEYS, Metadata, metadata_of
 from mpikernel.client.port import Port
 from mpikernel.client.progress import show_progress
@@ -24,6 +25,7 @@ from mpikernel.wire.envelope import Departure
 from mpikernel.wire.failure import text_of
 
 Assemble = Callable[[list[Any]], Any]
+NOT_ASKED_FOR = object()
 
 
 def seconds(timeout: float | None) -> float | None:
@@ -43,13 +45,17 @@ class AsyncResult(FutureOfCalls):
         self._name = name  # what was called, for errors
         self._single = single
         self._assemble = assemble or list
-        self.departure = Departure(0)  # of the buffers that go with its calls
         self._left = 0  # calls that have not ended
-        self._value: list[Any] = []  # the assembled value, once it was asked for
+        self._value: Any = NOT_ASKED_FOR  # the assembled value, once it was asked for
         self._begun = time.time()
         self._launched = False  # there are no more calls to come
         self._told = False  # its callbacks have run
         self._seen = False  # somebody knows how it ended
+
+    @cached_property
+    def departure(self) -> Departure:
+        """Of the buffers that go with its calls."""
+        return Departure(0)
 
     def expecting(self, calls: Sequence[Call]) -> None:
         """These calls are about to be sent; under the loop's lock, so that none can end before it is counted."""
@@ -73,12 +79,16 @@ class AsyncResult(FutureOfCalls):
     def arrived(self, call: Call) -> None:
         """A call has ended; under the loop's lock."""
         self._left -= 1
-        if self._left == 0 and self._launched:
+        if self._left or not self._launched:
+            return
+        if self._single and not (call.failed or call.aborted) and self.finish_unseen():
+            self._told = True
+        else:
             self._port.loop.afterwards(self._tell)
 
     def done(self) -> bool:
         """Whether it is done, or was cancelled. Unlike `ready` it does not look for news first."""
-        if super().done():
+        if self._state in OVER:
             return True
         self._port.state.traffic.asked = time.monotonic()
         return False
@@ -130,7 +140,8 @@ class AsyncResult(FutureOfCalls):
     def _asked(self) -> None:
         """Somebody has seen how it ended, or will end: one of its failures."""
         self._seen = True
-        self._port.state.unseen.pop(self._number, None)
+        if self._port.state.unseen:
+            self._port.state.unseen.pop(self._number, None)
 
     def _failure(self) -> Exception:
         if self._single:
@@ -157,20 +168,19 @@ class AsyncResult(FutureOfCalls):
             TaskAborted: the call was cancelled before it began, or interrupted by `abort`; says which.
             the exception that the engine raised; CompositeError for several engines.
         """
-        self._await(timeout)
+        if self._state not in OVER:
+            self._await(timeout)
         self._asked()
-        if self.cancelled():
+        if self._state != FINISHED:
             raise self._aborted()
-        error = super().exception()
-        if error is not None:
-            raise error
-        if not self._value:
-            self._value.append(self._rebuilt())
-        return self._value[0]
+        if self._exception is not None:
+            raise self._exception
+        if self._value is NOT_ASKED_FOR:
+            self._value = self._rebuilt()
+        return self._value
 
     def _rebuilt(self) -> Any:
-        values = [call.value() for call in self.calls]
-        return values[0] if self._single else self._assemble(values)
+        return self._calls[0].value() if self._single else self._assemble([call.value() for call in self.calls])
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The exception that `result` would raise, or None. Blocks like it."""

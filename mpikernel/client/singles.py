@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from mpikernel.wire.envelope import Frame
 
 #: So many leave at once at most, and so many bytes; what is larger alone goes by itself.
-MOST = 500
+MOST = 1000
 ENOUGH = 1 << 15
 SMALL = 1 << 13
 #: They wait for each other at most so long (seconds) while more of them come.
-EVERY = 2e-3
+EVERY = 8e-3
 
 
 class Singles(Struct, eq=False):
@@ -87,7 +87,7 @@ def ends_of(pickles: Sequence[Frame]) -> bytes:
 
 def end_singles(state: ClientState, done: DoneBatch, frame: Frame, now: float) -> None:
     """Consecutive ones have ended well: each is told to its result."""
-    data, ends, times = memoryview(frame), memoryview(done.ends).cast("I"), memoryview(done.times).cast("d")
+    data, ends, times = bytes(frame), memoryview(done.ends).cast("I").tolist(), memoryview(done.times).cast("d").tolist()
     begins, count = (0, *ends[:-1]), len(ends)
     numbers = range(done.first, done.first + count)
     for index, number in enumerate(numbers):

@@ -31,7 +31,9 @@ TASKS = -1
 class Collector(Protocol):
     """Who waits for calls: an AsyncResult."""
 
-    departure: Departure  # of the buffers that go with its calls
+    @property
+    def departure(self) -> Departure:
+        """Of the buffers that go with its calls."""
 
     def expecting(self, calls: Sequence[Call]) -> None:
         """These calls are about to be sent; told under the loop's lock."""

@@ -63,7 +63,9 @@ def label_of(function: Callable[..., Any]) -> str:
     if not callable(function):
         raise UsageError(f"{function!r} cannot be called on engines: the first argument is a function")
     name = getattr(function, "__qualname__", None) or getattr(getattr(function, "func", None), "__qualname__", None)
-    return sendable(name) if isinstance(name, str) else type(function).__name__
+    if not isinstance(name, str):
+        return type(function).__name__
+    return name if name.isascii() else sendable(name)
 
 
 class View(ABC):

@@ -6,18 +6,20 @@ whether something else has to be done first. As in the runner, nothing here hold
 
 from __future__ import annotations
 
+import threading
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mpikernel.engine.outcome import Outcome
 from mpikernel.engine.output import Output
-from mpikernel.engine.state import BatchJob, EngineState, Result
+from mpikernel.engine.state import COMPLETED, JOB, NUMBER, PICKLE, BatchJob, EngineState, Result
+from mpikernel.wire.functions import establish
 from mpikernel.wire.loop import Loop, Outbox
 from mpikernel.wire.messages import DoneBatch, ReleasedBatch, RunBatch
-from mpikernel.wire.payload import Frames, dump
+from mpikernel.wire.payload import Frames, dump, load_short
 
 if TYPE_CHECKING:
     from mpikernel.engine.runner import Runner
@@ -49,6 +51,8 @@ class BatchRunner:
                 except IndexError:
                     break
                 going = self._run_one(job, number) and self._may_go_on()
+                if going and self._output.always and job.function is not None and job.function.loaded is not None:
+                    going = self._run_quickly(job, *job.function.loaded)
         finally:
             self._put_back(job)
 
@@ -59,6 +63,41 @@ class BatchRunner:
         """
         loop, queue = self._loop, self._state.queue
         return self._output.always and loop.stop is None and loop.hold.interrupted is None and (not queue or isinstance(queue[0], BatchJob))
+
+    def _run_quickly(self, job: BatchJob, function: Callable[..., Any], captured: dict[str, Any]) -> bool:
+        """Run one task after the other, as `_run_one` does, with nothing between them that need not be. False as there.
+
+        The function has been called before. Each step of it that would be a function of its own takes longer than what it does.
+        """
+        runner, state, hold, pending, may_go_on = self._runner, self._state, self._loop.hold, job.pending, self._may_go_on
+        mine, space, piece_of, now, printed = hold.mine, runner.namespace.space, job.pieces(), time.time, self._output.printed
+        busy, arguments, result = mine.busy, f"the arguments of {job.label}", f"the result of {job.label}"
+        while may_go_on():
+            try:
+                number = pending.popleft()
+            except IndexError:
+                return False
+            state.since = started = now()
+            state.call, runner.thread = number, threading.get_ident()
+            try:
+                runner.in_user_code, mine.busy = True, False
+                if hold.visits:
+                    hold.let_in()
+                args, kwargs = load_short(piece_of(number), space, arguments)
+                if captured:
+                    establish(space, captured)
+                frames = dump(function(*args, **kwargs), result)
+                runner.in_user_code, mine.busy = False, busy
+                runner.stay()
+            except BaseException as error:
+                runner.in_user_code, mine.busy = False, busy
+                return self._report_alone(job, number, started, runner.failed(job.single(number), error))
+            finally:
+                runner.thread = None
+            if len(frames) > 1 or len(frames[0]) > SMALL or printed():
+                return self._report_alone(job, number, started, Outcome(frames))
+            self._keep((job, number, frames[0], started, now()))
+        return False
 
     def _put_back(self, job: BatchJob) -> None:
         """The batch rests: behind a direct call, before other batches."""
@@ -85,14 +124,18 @@ class BatchRunner:
         completed, frames = time.time(), outcome.frames
         if outcome.error or len(frames) > 1 or len(frames[0]) > SMALL or not output.always or output.printed():
             return self._report_alone(job, number, started, outcome)
-        state.results.append(Result(job, number, frames[0], started, completed))
-        self._size += len(frames[0])
-        if self._size > ENOUGH or completed - state.sent >= EVERY:
-            self._send()
+        self._keep((job, number, frames[0], started, completed))
         return True
 
+    def _keep(self, result: Result) -> None:
+        """Have a result sent with others."""
+        self._state.results.append(result)
+        self._size += len(result[PICKLE])
+        if self._size > ENOUGH or result[COMPLETED] - self._state.sent >= EVERY:
+            self._send()
+
     def _call(self, job: BatchJob, number: int) -> Frames:
-        value = self._runner.call(job, job.label, (job.piece(number),))
+        value = self._runner.call(job, job.label, (job.pieces()(number),))
         return dump(value, f"the result of {job.label}")
 
     def _send(self) -> None:
@@ -119,12 +162,13 @@ def send_results(state: EngineState, out: Outbox) -> None:
     count = len(state.results)
     rows = state.results[:count]
     del state.results[:count]
-    state.sent = rows[-1].completed if rows else state.sent
+    state.sent = rows[-1][COMPLETED] if rows else state.sent
     for group in _groups(rows):
-        job, first = group[0].job, group[0].number
+        columns: Iterator[Any] = zip(*group, strict=True)
+        _, _, pickles, started, completed = columns
+        job, first = group[0][JOB], group[0][NUMBER]
         command = job.command
         assert isinstance(command, RunBatch)
-        _, _, pickles, started, completed = zip(*group, strict=True)
         ends = array("I", accumulate(map(len, pickles))).tobytes()
         times = array("d", started + completed).tobytes()
         out.send(command.client, DoneBatch(command.batch, first, state.id, ends, times), [b"".join(pickles)])
@@ -133,7 +177,7 @@ def send_results(state: EngineState, out: Outbox) -> None:
 
 def send_results_when_due(state: EngineState, out: Outbox, now: float) -> None:
     """Send what has waited long enough, while a task takes long."""
-    if state.results and now - state.results[0].completed >= EVERY:
+    if state.results and now - state.results[0][COMPLETED] >= EVERY:
         send_results(state, out)
 
 
@@ -141,6 +185,6 @@ def _groups(rows: list[Result]) -> Iterator[list[Result]]:
     """Rows as those of one batch with consecutive numbers."""
     begin = 0
     for end in range(1, len(rows) + 1):
-        if end == len(rows) or rows[end].job is not rows[end - 1].job or rows[end].number != rows[end - 1].number + 1:
+        if end == len(rows) or rows[end][JOB] is not rows[end - 1][JOB] or rows[end][NUMBER] != rows[end - 1][NUMBER] + 1:
             yield rows[begin:end]
             begin = end

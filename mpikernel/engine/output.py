@@ -24,15 +24,15 @@ class Stream:
         self.name = name
         self._descriptor = descriptor
         self._path = path
-        self._log = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self.log = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._saved: tuple[int, TextIO] | None = None  # what was there before
-        self._text = io.TextIOWrapper(io.FileIO(self._log, "w", closefd=False), encoding="utf-8", errors="replace", write_through=True)
-        self._start = self._seen = self._end = os.fstat(self._log).st_size  # of the call, what was sent on of it, of the last one
+        self._text = io.TextIOWrapper(io.FileIO(self.log, "w", closefd=False), encoding="utf-8", errors="replace", write_through=True)
+        self.start = self._seen = self._end = os.fstat(self.log).st_size  # of the call, what was sent on of it, of the last one
 
     def head(self, line: str) -> None:
         """Write a line to the log that belongs to no call."""
-        os.write(self._log, f"{line}\n".encode())
-        self._end = os.fstat(self._log).st_size
+        os.write(self.log, f"{line}\n".encode())
+        self._end = os.fstat(self.log).st_size
 
     def redirect(self) -> None:
         """Put the log in place of the descriptor and of sys.stdout or sys.stderr."""
@@ -40,7 +40,7 @@ class Stream:
         with suppress(AttributeError, OSError, ValueError):  # the script has closed or replaced it
             before.flush()
         self._saved = (os.dup(self._descriptor), before)
-        os.dup2(self._log, self._descriptor, inheritable=True)
+        os.dup2(self.log, self._descriptor, inheritable=True)
         setattr(sys, self.name, self._text)
 
     def restore(self) -> None:
@@ -55,18 +55,14 @@ class Stream:
 
     def begin(self) -> None:
         """What has been written since the last call ended, by threads that it left, belongs to the next one too."""
-        self._start = self._seen = self._end
-
-    def grown(self, seek: Callable[[int, int, int], int]) -> bool:
-        """Whether anything has been written since the call began. `seek` is lseek; writing is not disturbed, it appends."""
-        return seek(self._log, 0, os.SEEK_END) != self._start
+        self.start = self._seen = self._end
 
     def news(self, ended: bool) -> str:
         """What the call has written since the last time; while it has not `ended` up to the last end of a line."""
-        end = os.fstat(self._log).st_size
+        end = os.fstat(self.log).st_size
         if end <= self._seen:
             return ""
-        data = os.pread(self._log, min(end - self._seen, LIMIT), self._seen)
+        data = os.pread(self.log, min(end - self._seen, LIMIT), self._seen)
         if not ended and len(data) < LIMIT:
             data = data[: max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1]
         self._seen += len(data)
@@ -74,14 +70,14 @@ class Stream:
 
     def all(self) -> str:
         """What the call has written, its middle left out if it is long."""
-        self._end = os.fstat(self._log).st_size
-        length = self._end - self._start
+        self._end = os.fstat(self.log).st_size
+        length = self._end - self.start
         if length <= 0:
             return ""
         if length <= LIMIT:
-            return os.pread(self._log, length, self._start).decode(errors="replace")
-        head = os.pread(self._log, LIMIT // 2, self._start)
-        tail = os.pread(self._log, LIMIT // 2, self._start + length - LIMIT // 2)
+            return os.pread(self.log, length, self.start).decode(errors="replace")
+        head = os.pread(self.log, LIMIT // 2, self.start)
+        tail = os.pread(self.log, LIMIT // 2, self.start + length - LIMIT // 2)
         gap = f"\n[... {length - LIMIT} bytes left out here; all of it is in {self._path} ...]\n"
         return head.decode(errors="replace") + gap + tail.decode(errors="replace")
 
@@ -128,8 +124,8 @@ class Output:
         """Whether the call has written anything; as it ends, in a process that is nothing but an engine."""
         c = self._c = self._c or lib_c()
         c.flush(None)
-        stdout, stderr = self.streams
-        return stdout.grown(c.seek) or stderr.grown(c.seek)
+        stdout, stderr = self.streams  # seeking disturbs no writing, which appends
+        return c.seek(stdout.log, 0, os.SEEK_END) != stdout.start or c.seek(stderr.log, 0, os.SEEK_END) != stderr.start
 
     def end(self) -> tuple[str, str]:
         """The call ended: what it wrote to stdout and stderr."""

@@ -126,14 +126,23 @@ class Runner:
             hold.let_in()
             frames = work()
             self.in_user_code, hold.mine.busy = False, busy
-            end_child(self._process, None)
+            self.stay()
             return Outcome(frames)
         except BaseException as error:
             self.in_user_code, hold.mine.busy = False, busy
-            end_child(self._process, error)
-            return failed(self.state, job(), error)
+            return self.failed(job(), error)
         finally:
             self.thread = None
+
+    def stay(self) -> None:
+        """User code has returned: end this process if the user's code has forked it, and it is no engine."""
+        if os.getpid() != self._process:
+            end_child(self._process, None)
+
+    def failed(self, job: Job, error: BaseException) -> Outcome:
+        """User code has raised this."""
+        end_child(self._process, error)
+        return failed(self.state, job, error)
 
     def _obey(self, job: Job) -> Any:
         command, space = job.command, self.namespace

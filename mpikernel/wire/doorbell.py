@@ -59,8 +59,9 @@ class Doorbell:
             _write(mate[1])
 
     def ring_here(self) -> None:
-        """Wake the threads of this process that sleep here."""
-        if self._sleepers:
+        """Wake the threads of this process that sleep here, or are about to."""
+        if self._sleepers or self._page[0]:
+            self._page[0] = 0
             _write(self._write)
 
     def arm(self) -> None:

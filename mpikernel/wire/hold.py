@@ -28,7 +28,7 @@ class Hold:
         self.lock = threading.Lock()
         self.interrupted: BaseException | None = None  # what a signal last raised, or is about to
         self.mine = Mine()
-        self._visits: dict[int, Callable[[], object]] = {}  # the user's handlers that are put off, by signal
+        self.visits: dict[int, Callable[[], object]] = {}  # the user's handlers that are put off, by signal
         self._shielded = False  # the main thread has the lock, or is about to
         self._owner = 0  # the thread that has it
         self._put_off: BaseException | None = None
@@ -74,7 +74,7 @@ class Hold:
         if self._put_off is not None:
             error, self._put_off = self._put_off, None
             raise error
-        if self._visits and not self.mine.busy:
+        if self.visits and not self.mine.busy:
             self.let_in()
 
     def interrupt(self, error: BaseException) -> None:
@@ -88,14 +88,14 @@ class Hold:
 
     def visit(self, signum: int, handler: Callable[[], object]) -> None:
         """A signal of the user's has come: call its handler, now or as soon as the main thread is not in our code. Main thread only."""
-        self._visits[signum] = handler
+        self.visits[signum] = handler
         if not self._shielded and not self.mine.busy:
             self.let_in()
 
     @property
     def visited(self) -> bool:
         """Whether handlers of the user's have been put off and this thread is the one that runs them."""
-        return bool(self._visits) and threading.get_ident() == self._main
+        return bool(self.visits) and threading.get_ident() == self._main
 
     def let_in(self) -> None:
         """Call the handlers that were put off. Without the lock; what a handler raises is for whoever called us."""
@@ -104,8 +104,8 @@ class Hold:
         mine = self.mine
         before, mine.busy = mine.busy, True  # one that comes meanwhile waits for its turn
         try:
-            while self._visits:
-                _, handler = self._visits.popitem()
+            while self.visits:
+                _, handler = self.visits.popitem()
                 mine.busy = False
                 handler()
                 mine.busy = True

@@ -33,7 +33,7 @@ NOWHERE: Mapping[Any, Places] = {}
 #: The attendant steps in when nobody has taken a turn for this long (seconds).
 UNATTENDED = 2e-3
 #: It looks less and less often whether it is needed while it is not (seconds).
-SELDOM = 16e-3
+SELDOM = 8e-3
 #: How long its last turn is waited for when the loop closes (seconds).
 JOIN_PATIENCE = 1.0
 #: Its longest rest while it drives the loop: long enough not to disturb the user's code, short enough to serve it.
@@ -83,6 +83,7 @@ class Loop:
         self._last_by = 0  # the thread that took it
         self._wake_up = threading.Event()  # for the attendant
         self._parked = False  # a thread waits here and is idle: the attendant need not look
+        self._pausing = False  # the attendant is to look by itself before long
         self._attendant: threading.Thread | None = None
         self._closed = False
         self._mine = Mine()
@@ -220,7 +221,7 @@ class Loop:
             self.nudge()
         elif self._parked:
             self._wake_up.set()
-        elif self.bell is not None:
+        elif self.bell is not None and not self._pausing:
             self.bell.ring_here()
 
     def wait(self, condition: Callable[[], Any], timeout: float | None = None, settle: bool = True) -> bool:
@@ -282,7 +283,9 @@ class Loop:
                 self._wake_up.wait()
             self._wake_up.clear()
             if self._attended():
+                self._pausing = True
                 time.sleep(pause)
+                self._pausing = False
                 pause = min(2 * pause, SELDOM)
                 continue
             pause = UNATTENDED

@@ -110,7 +110,7 @@ class Give(Message, frozen=True, array_like=True, tag=9):
 # engine -> client (Done: also task interface -> client) ------------------------------------------------------------------
 
 
-class Done(Message, frozen=True, array_like=True, tag=10):
+class Done(Message, frozen=True, array_like=True, gc=False, tag=10):
     """A call ended. Frames: its result, or the description of its error. `error` is that error in one line.
 
     `status` is "ok", "error" or "aborted"; `engine` is -1 for what ran nowhere. Times are seconds since the epoch.

@@ -157,6 +157,16 @@ def load(frames: Sequence[Frame], home: dict[str, Any] | None = None, what: str 
         raise explain(error, f"{what} cannot be rebuilt here") from error
 
 
+def load_short(frame: memoryview, home: dict[str, Any], what: str) -> Any:
+    """As `load`, of one short frame that is there."""
+    if frame[0] != PICKLE:
+        return load((frame,), home, what)
+    try:
+        return pickle.loads(frame)
+    except Exception as error:
+        raise explain(error, f"{what} cannot be rebuilt here") from error
+
+
 def load_many(data: Frame, ends: Sequence[int], what: str) -> list[Any]:
     """Rebuild objects of one frame each, which stand one after the other in `data`, up to `ends`."""
     view = memoryview(all_there((data,), what)[0])

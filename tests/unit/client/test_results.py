@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, as_completed
 from typing import Any
 
 import pytest
@@ -300,3 +302,28 @@ def test_a_world_in_one_process_asks_engines_only_what_they_can() -> None:
     assert job is not None
     with pytest.raises(AssertionError, match="is no call of a function"):
         call_it(0, job)
+
+
+def test_a_result_has_all_that_a_future_of_this_python_has(world: LoopbackWorld) -> None:
+    assert vars(Future()).keys() <= vars(direct(world, abs, -1)).keys()
+
+
+def test_who_waits_by_the_means_of_futures_is_told_and_so_are_callbacks(world: LoopbackWorld) -> None:
+    silent, told, watched = (tasks_one(world) for _ in range(3))
+    heard: list[Future[Any]] = []
+    told.add_done_callback(heard.append)
+    world_runs = threading.Thread(target=world.run)
+    world_runs.start()
+    assert next(as_completed([watched])) is watched
+    world_runs.join()
+    assert [each.get() for each in (silent, told, watched)] == [1, 1, 1]
+    assert heard == [told]
+    silent.add_done_callback(heard.append)
+    assert heard == [told, silent]
+
+
+def tasks_one(world: LoopbackWorld) -> AsyncResult:
+    """One task by itself."""
+    result, port = AsyncResult(world.port, "f", True), world.port
+    port.submit_single(result, "f", port.functions.get(abs, "f"), dump(((-1,), {})), PLAIN, False)
+    return result

@@ -75,6 +75,16 @@ def test_threads_of_one_process_wake_each_other(pair: tuple[Doorbell, Doorbell])
         woken.join(0.01)
 
 
+def test_a_thread_of_this_process_may_ring_between_the_last_look_and_the_sleep(pair: tuple[Doorbell, Doorbell]) -> None:
+    bell, _ = pair
+    bell.arm()
+    bell.ring_here()
+    assert not sleeps(bell, 30)
+    bell.ring_here()  # nobody sleeps, nor is about to
+    bell.arm()
+    assert sleeps(bell, 0.05), "an old ring woke it"
+
+
 def test_a_ring_wakes_every_thread_that_sleeps(pair: tuple[Doorbell, Doorbell]) -> None:
     first, second = pair
     second.arm()
