@@ -290,7 +290,7 @@ class Loop:
                 continue
             pause = UNATTENDED
             try:
-                self._attend_while_alone(Ladder(ATTENDANT_REST, self.bell))
+                self._attend_while_alone(Ladder(ATTENDANT_REST, self.bell, awake=0))  # the core is for the user's code
             except BaseException as error:
                 self.broken(error)
                 return

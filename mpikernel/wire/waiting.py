@@ -25,13 +25,17 @@ TRANSFER_PATIENCE = 0.2
 
 
 class Ladder:
-    """One wait. `rest` after a round in which nothing happened, `reset` after one in which something did."""
+    """One wait. `rest` after a round in which nothing happened, `reset` after one in which something did.
 
-    __slots__ = ("_armed", "_bell", "_idle_since", "_longest", "_rounds", "_sleep", "_slept")
+    Sleeps grow to `longest` (seconds), after so many rounds `awake`.
+    """
 
-    def __init__(self, longest: float = LAST_SLEEP, bell: Doorbell | None = None) -> None:
-        self._longest = longest  # the sleep at which it stops growing (seconds)
+    __slots__ = ("_armed", "_awake", "_bell", "_idle_since", "_longest", "_rounds", "_sleep", "_slept")
+
+    def __init__(self, longest: float = LAST_SLEEP, bell: Doorbell | None = None, awake: int = SPINS + YIELDS) -> None:
+        self._longest = longest
         self._bell = bell
+        self._awake = awake
         self._armed = False  # the bell; there has been one more look since
         self._slept = 0.0  # seconds, of those that were asked for
         self._rounds = 0  # without anything happening
@@ -59,9 +63,9 @@ class Ladder:
             idle: nothing is under way at all.
         """
         self._rounds += 1
-        if self._rounds <= SPINS:
+        if self._rounds <= min(SPINS, self._awake):
             return
-        if self._rounds <= SPINS + YIELDS or (moving and self._transfer_may_go_on()):
+        if self._rounds <= self._awake or (moving and self._transfer_may_go_on()):
             os.sched_yield()
             return
         if self._bell is not None and idle and not moving and self._slept >= QUIET:

@@ -54,6 +54,16 @@ def test_first_it_spins_then_it_yields_then_it_sleeps_longer_and_longer(rests: R
     assert ladder.resting
 
 
+def test_who_is_to_leave_the_core_to_others_sleeps_at_once(rests: Rests) -> None:
+    ladder = Ladder(awake=0)
+    rest(ladder, 3)
+    ladder.reset()
+    rest(ladder, 1)
+    assert rests.sleeps[0] == rests.sleeps[-1] == FIRST_SLEEP
+    assert len(rests.sleeps) == 4
+    assert not rests.yields
+
+
 def test_whatever_happens_starts_it_again(rests: Rests) -> None:
     ladder = Ladder()
     rest(ladder, SPINS + YIELDS + 50)
