@@ -21,7 +21,7 @@ ALL_FOUR = ["mpikernel", "mpikernel, fresh memory", "raw, kept memory", "raw, fr
 SHARED = "mpikernel, share=True"
 GROWN = ["all ranks", "rank 0: controller", "rank 1: script", "rank 2: task", "rank 3: engine", "rank 4: engine"]
 
-CALLS = ("single submits", "map, chunksize 1", "map, default chunks")
+CALLS = ("single submits", "map, chunksize 1", "map, default chunks", "map, the same array for each")
 NAPS = ("tasks of 1 ms", "tasks of 10 ms", "uneven tasks of 10 ms")
 #: Who takes part only where it is installed.
 GUESTS = {"schwimmbad", "joblib", "ipyparallel"}
@@ -39,7 +39,7 @@ SECTIONS: dict[str, list[Cases]] = {
     ],
     "tasks": [
         {case: ["mpikernel", RAW, "mpi4py.futures", "ProcessPoolExecutor"] for case in CALLS},
-        {case: ["mpikernel", "ideal"] for case in NAPS},
+        {case: ["mpikernel", "a loop on each engine", "ideal"] for case in NAPS},
         {"imap of many items": ["controller and interfaces"]},
         {"idle world": [f"rank {rank}" for rank in range(5)]},
     ],
@@ -63,7 +63,7 @@ SECTIONS: dict[str, list[Cases]] = {
 }
 WITHOUT_RAW = {
     *("import mpikernel", "push 2 MiB to one engine", "scatter 4 MiB from a file", "push 512 KiB to all engines"),
-    *("imap of many items", "idle world", *NAPS),
+    *("imap of many items", "idle world"),
 }
 
 
