@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from mpikernel.client.intake import Initializer, Intake
-from mpikernel.client.pipeline import Pipeline, check_count
+from mpikernel.client.preparing import Manner, check_count
 from mpikernel.client.result import AsyncResult
-from mpikernel.client.view import label_of
+from mpikernel.client.streaming import Stream
 from mpikernel.errors import ClosedError
 
 if TYPE_CHECKING:
@@ -41,47 +40,41 @@ class EngineExecutor(Executor):
         fn: Callable[..., Any],
         *iterables: Iterable[Any],
         timeout: float | None = None,
-        chunksize: int = 1,
+        chunksize: int | None = 1,
         buffersize: int | None = None,
     ) -> Iterator[Any]:
-        """Values of fn for the items of the iterables, in order. The calls are submitted now; what is left is cancelled when one
-        of them raises, or the iterator is closed.
+        """Values of fn for the items of the iterables, in order. The calls are submitted now.
+
+        An item that raises does so in its place, and so does one that cannot be sent. Then, and when the iterator is closed, what has not
+        begun of the others is cancelled.
 
         Args:
             fn: called with one item of each iterable.
-            iterables: read now, to the end of the shortest; with `buffersize` only as far as needed, so they may be endless.
+            iterables: read now, to the end of the shortest; with `buffersize` only as far as needed, so they may be endless. What they
+                raise is raised now, or with `buffersize` in its place.
             timeout: seconds from now after which waiting for a value is a TimeoutError.
-            chunksize: items in one task.
-            buffersize: tasks under way at once; None for all.
+            chunksize: items in one task; None for as many as it takes for a task to last some 30 ms, which is quicker for short calls.
+            buffersize: tasks that have been submitted and whose values have not been asked for; None for all. With `chunksize` None it
+                counts items.
         """
-        label_of(fn)
         deadline = None if timeout is None else time.monotonic() + timeout
-        check_count("chunksize", chunksize)
-        self._intake.check_ready()
-        if buffersize is None and deadline is None:
-            result = self._intake.map(fn, iterables, chunksize)  # all in one go, which is the quickest
-            return self._until_closed(iter(result), lambda: [result])
-        bound = None if buffersize is None else check_count("buffersize", buffersize)
-        return self._piped(fn, zip(*iterables, strict=False), deadline, chunksize, bound)
+        if buffersize is None:
+            return self._until_closed(self._intake.stream(fn, iterables, chunksize), deadline)
+        check_count("buffersize", buffersize)
+        if chunksize is None:
+            return self._until_closed(self._intake.pull(fn, iterables, Manner(buffersize=buffersize)), deadline)
+        return self._until_closed(self._intake.pull(fn, iterables, Manner(chunksize=chunksize), buffersize), deadline)
 
-    def _piped(
-        self, fn: Callable[..., Any], rows: Iterator[tuple[Any, ...]], deadline: float | None, chunksize: int, bound: int | None
-    ) -> Iterator[Any]:
-        wait = self._intake.view.client.port.wait
-        pipeline = Pipeline(partial(self._intake.apply_chunk, fn), wait, rows, chunksize, bound)
-        values = pipeline if deadline is None else _before(deadline, pipeline)
-        return self._until_closed(values, lambda: pipeline.left)
-
-    def _until_closed(self, values: Iterator[Any], left: Callable[[], list[AsyncResult]]) -> Iterator[Any]:
+    def _until_closed(self, stream: Stream, deadline: float | None) -> Iterator[Any]:
         """The values; what is left is given up when somebody stops asking."""
         try:
-            yield from values
+            yield from stream.values(deadline)
         except BaseException:
-            self._intake.give_up(left())
+            self._intake.give_up([stream.result])
             raise
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls.
+        """Take no more calls. Maps with a `buffersize` are read no further; who asks for what was not read gets ClosedError.
 
         Args:
             wait: until all of its calls are done and their callbacks have run. If not, they are done all the same, but not after
@@ -89,6 +82,7 @@ class EngineExecutor(Executor):
             cancel_futures: cancel those that have not begun.
         """
         self._intake.close()
+        self._intake.stop_reading()
         if cancel_futures:
             self._intake.abort()
         if wait:
@@ -103,12 +97,3 @@ class EngineExecutor(Executor):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}, engines {self._intake.view.targets}{', shut down' if self._intake.closed else ''}>"
-
-
-def _before(deadline: float, values: Pipeline) -> Iterator[Any]:
-    """The values; TimeoutError if one comes too late."""
-    try:
-        while True:
-            yield values.next(deadline - time.monotonic())
-    except StopIteration:
-        return

@@ -7,6 +7,8 @@ threads read at once. What the source raises ends it, and is the error of the re
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from mpikernel.client.arrivals import length, seconds
@@ -16,9 +18,11 @@ from mpikernel.client.pickled import Pickled
 from mpikernel.client.port import Port
 from mpikernel.client.reading import NO_BOUND, Reader
 from mpikernel.client.state import Call, Part
-from mpikernel.client.terms import TermsThen
+from mpikernel.client.terms import TermsAtLast, TermsThen, WithRecovery, told
+from mpikernel.errors import TaskAborted
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.payload import Frames, dump_call
+from mpikernel.wire.terms import Terms
 
 #: A message has so many tasks at most, and so many bytes of what they are called with; what is larger alone goes by itself.
 MOST = 1000
@@ -37,29 +41,47 @@ class Submission:
         self._stream = stream
 
     def send(self, result: TaskMapResult, rows: list[Frames]) -> None:
-        """Submit tasks, each called with one of these payloads: small ones in batches, others by themselves."""
+        """Submit tasks, each called with one of these payloads; none any more from the moment in which the map is cancelled."""
+        with suppress(TaskAborted):
+            self._send(result, rows, _while_whole(result, self._terms))
+
+    def _send(self, result: TaskMapResult, rows: list[Frames], terms: TermsThen) -> None:
+        """Small ones go in batches, others by themselves."""
         batch: list[Frame] = []
         weight = 0
         for frames in rows:
             if self._stream or len(frames) > 1 or len(frames[0]) > SMALL:
-                self._send_batch(result, batch)
+                self._send_batch(result, batch, terms)
                 batch, weight = [], 0
-                self._port.submit(result, self._label, self._function, [frames], self._terms, self._stream)
+                self._port.submit(result, self._label, self._function, [frames], terms, self._stream)
                 continue
             batch.append(frames[0])
             weight += len(frames[0])
             if weight > ENOUGH or len(batch) == MOST:
-                self._send_batch(result, batch)
+                self._send_batch(result, batch, terms)
                 batch, weight = [], 0
-        self._send_batch(result, batch)
+        self._send_batch(result, batch, terms)
 
-    def _send_batch(self, result: TaskMapResult, batch: list[Frame]) -> None:
+    def _send_batch(self, result: TaskMapResult, batch: list[Frame], terms: TermsThen) -> None:
         if batch:
-            self._port.submit_batch(result, self._label, self._function, batch, self._terms)
+            self._port.submit_batch(result, self._label, self._function, batch, terms)
 
     def payload(self, row: tuple[Any, ...]) -> Frames:
         """What one task is called with."""
         return dump_call(row, {}, f"the arguments of {self._label}")
+
+
+def _while_whole(result: TaskMapResult, terms: TermsThen) -> TermsThen:
+    """The same terms, as long as the map has not been cancelled: they are asked for under the loop's lock, as maps are cancelled."""
+    if isinstance(terms, WithRecovery):
+        return WithRecovery(partial(_unless_cut, result, terms.terms), terms.recovery)
+    return partial(_unless_cut, result, terms)
+
+
+def _unless_cut(result: TaskMapResult, terms: TermsAtLast) -> Terms:
+    if result.cut:
+        raise TaskAborted("the map was cancelled")
+    return told(terms)
 
 
 class Limits:
@@ -77,6 +99,7 @@ class Feed:
         self, port: Port, result: TaskMapResult, submission: Submission, reader: Reader, sizes: Sizes, limits: Limits, by_itself: bool
     ) -> None:
         self.over = False
+        self.abandoned = False  # nobody will ask for more of its values
         self._port = port
         self._result = result
         self._submission = submission
@@ -94,10 +117,14 @@ class Feed:
         self._sizes.measured(items, length(piece), lambda: seconds(piece))
         if self._by_itself and not self.over and not self._asked and self._wanted():
             self._asked = True
-            self._port.loop.afterwards(self._go_on)
+            self._port.loop.afterwards(self.go_on)
 
     def _wanted(self) -> bool:
-        return not self.over and self._result.tasks.in_flight <= self._limits.tasks * 3 // 4
+        return not self.over and self._has_room() and self._result.tasks.in_flight <= self._limits.tasks * 3 // 4
+
+    def _has_room(self) -> bool:
+        """Whether there is room for more than a few items: those that are read one by one travel, run and come back one by one."""
+        return self._room >= max(1, self._limits.items // 4)
 
     @property
     def _room(self) -> int:
@@ -112,10 +139,10 @@ class Feed:
             what the source raises, and SerializeError for what cannot be sent: nothing has been submitted then.
         """
         self._read(self._limits.tasks, strict=True)
-        self._go_on()
+        self.go_on()
 
-    def _go_on(self) -> None:
-        """Submit more as long as there is room; from a callback of the loop, so what is raised is the result's to tell."""
+    def go_on(self) -> None:
+        """Submit more as long as there is room. What is raised is the result's to tell: the loop calls this too."""
         self._asked = False
         while self._wanted():
             try:
@@ -126,8 +153,31 @@ class Feed:
                 return
 
     def read(self, count: int) -> None:
-        """Submit at most so many tasks more, now; at least one, if there is any and room for it."""
-        self._read(count)
+        """Submit at most so many tasks more, now; at least one, if there is any and room for it.
+
+        What the source raises is told in its place, after what was read before.
+        """
+        if not self.over and self._has_room():
+            with suppress(Exception):  # the result has it, or the world ends
+                self._read(count)
+
+    def read_on(self) -> None:
+        """From now on read by itself, as tasks end; or no more, if nobody will ask for it."""
+        if self.abandoned:
+            self.stop()
+        with self._port.loop.hold:
+            if self.over or self._by_itself:
+                return
+            self._by_itself = True
+            self._port.state.feeding += 1
+        self.go_on()
+
+    def refuse(self, error: Exception) -> None:
+        """Read no more: whoever asks for what was not read is told why."""
+        with self._port.loop.hold:
+            if not self.over:
+                self._result.source_error = self._result.source_error or error
+        self.stop()
 
     def _read(self, count: int, strict: bool = False) -> bool:
         """Read and submit. False if another thread is at it.
@@ -166,5 +216,4 @@ class Feed:
                 return
             self.over = True
             self._port.state.feeding -= self._by_itself
-            if self._result.submitted or self._result.source_error is None:  # else it is raised at once, and nobody gets the result
-                self._result.settle_when_over()
+            self._result.settle_when_over()

@@ -9,17 +9,19 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Future
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from mpikernel.client.preparing import Manner, prepare, read_now
 from mpikernel.client.result import AsyncMapResult, AsyncResult
+from mpikernel.client.streaming import Stream
 from mpikernel.client.view import label_of
 from mpikernel.errors import ClosedError, MpikernelError, UsageError
 
 if TYPE_CHECKING:
     from mpikernel.client.balanced import LoadBalancedView
+    from mpikernel.client.feeding import Feed
 
-R = TypeVar("R", bound=AsyncResult)
 Initializer = Callable[..., object] | None
 
 
@@ -32,6 +34,7 @@ class Intake:
         self._refusal = refusal
         self._taking = threading.RLock()  # none is taken while it closes; again, because a callback may submit
         self._taken: WeakSet[AsyncResult] = WeakSet()  # what nobody holds any more is done
+        self._pulled: WeakSet[Feed] = WeakSet()  # of maps that are read as their values are asked for
         self._prepared = self._prepare(initializer, tuple(initargs)) if initializer is not None else None
 
     def _prepare(self, initializer: Callable[..., object], arguments: tuple[Any, ...]) -> AsyncResult:
@@ -57,30 +60,78 @@ class Intake:
 
     def apply(self, function: Callable[..., Any], args: Iterable[Any] = (), kwargs: dict[str, Any] | None = None) -> AsyncResult:
         """Submit one call."""
-        return self._take(lambda: self.view.apply_async(function, *args, **(kwargs or {})))
-
-    def map(self, function: Callable[..., Any], columns: Sequence[Iterable[Any]], chunksize: int) -> AsyncMapResult:
-        """Submit a call for the items of columns, as tasks of `chunksize` items."""
-        label_of(function)  # refuses what cannot be called before anything is read
-        return self._take(lambda: self.view.map_async(function, *columns, chunksize=chunksize))
-
-    def apply_chunk(self, function: Callable[..., Any], rows: Sequence[tuple[Any, ...]]) -> AsyncResult:
-        """Submit one task that calls the function for each row of arguments; iterating over its result gives their values."""
-        if len(rows) == 1:
-            return self.apply(function, rows[0])
-        return self.map(function, list(zip(*rows, strict=True)), len(rows))
-
-    def _take(self, submit: Callable[[], R]) -> R:
         with self._taking:
             self.check_ready()
-            result = submit()
+            result = self.view.apply_async(function, *args, **(kwargs or {}))
             self._taken.add(result)
-            return result
+        return result
+
+    def map(self, function: Callable[..., Any], items: Iterable[Any], chunksize: int | None) -> AsyncMapResult:
+        """Submit a call for each of the items, all of which are read now."""
+        label_of(function)  # refuses what cannot be called before anything is read
+        columns = read_now([items])
+        with self._taking:
+            self.check_ready()
+            result = self.view.map_async(function, *columns, chunksize=chunksize)
+            self._taken.add(result)
+        return result
+
+    def stream(self, function: Callable[..., Any], columns: Sequence[Iterable[Any]], chunksize: int | None) -> Stream:
+        """The same for items of columns, for values that are taken one by one. An item that cannot be sent is told in its place."""
+        label_of(function)
+        manner = Manner(chunksize=chunksize).checked(self.view.timeout)
+        self.check_ready()
+        fixed = read_now(columns)
+        with self._taking:
+            self.check_ready()
+            feed, result = prepare(self.view, function, fixed, manner, by_itself=True)
+            self._taken.add(result)
+        feed.go_on()
+        return Stream(feed, result, None, manner.ordered)
+
+    def pull(
+        self,
+        function: Callable[..., Any],
+        columns: Sequence[Iterable[Any]],
+        manner: Manner,
+        tasks: int | None = None,
+        late: type[Exception] = TimeoutError,
+    ) -> Stream:
+        """The same, but items are read as values are asked for.
+
+        Args:
+            tasks: how many tasks are ahead of the one whose values are asked for; as many as turn out to be enough if None.
+            late: as in Stream.
+        """
+        label_of(function)
+        manner = manner.checked(self.view.timeout)
+        with self._taking:
+            self.check_ready()
+            feed, result = prepare(self.view, function, columns, manner, by_itself=False)
+            self._taken.add(result)
+            self._pulled.add(feed)
+        window = manner.window(len(self.view), None if tasks is None else tasks + 1)
+        feed.read(window.size if tasks is None else tasks)
+        return Stream(feed, result, window, manner.ordered, late)
 
     def close(self) -> None:
         """Take no more."""
         with self._taking:
             self.closed = True
+
+    def stop_reading(self) -> None:
+        """Of maps that are read as their values are asked for, read no more: who asks for what was not read is refused."""
+        for feed in self._feeds():
+            feed.refuse(self._refusal)
+
+    def read_on(self) -> None:
+        """Those that somebody still has, read to their end, whether or not their values are asked for."""
+        for feed in self._feeds():
+            feed.read_on()
+
+    def _feeds(self) -> list[Feed]:
+        with self._taking:
+            return list(self._pulled)
 
     def abort(self) -> None:
         """Cancel what has not begun."""

@@ -24,7 +24,7 @@ class TaskMapResult(ResultOfTasks):
         self._outcomes = outcomes
 
     def _has_failed(self) -> bool:
-        return self._cut or self.source_error is not None or (bool(self.tasks.bad) and not self._outcomes.exceptions_are_values)
+        return self.cut or self.source_error is not None or (bool(self.tasks.bad) and not self._outcomes.exceptions_are_values)
 
     def _failure(self) -> Exception:
         if isinstance(self.source_error, Exception):
@@ -53,15 +53,22 @@ class TaskMapResult(ResultOfTasks):
         if error is not None:
             raise error
 
+    def brought(self, position: int, piece: Part | Call) -> tuple[Sequence[Any], dict[int, Exception]]:
+        """The values of a piece, and the exceptions of those of its items that failed, by index; None stands for their values."""
+        if isinstance(piece, Part) or not (piece.failed or piece.aborted):
+            return self._outcomes.good(piece), {}
+        values, errors = self._outcomes.bad(piece, self._error_of(piece), len(self.tasks.items_of(position)))
+        if errors:
+            self._asked()
+        return values, errors
+
     def _read(self, position: int, piece: Part | Call) -> tuple[Sequence[Any], Exception | None]:
         """The values up to the first item that failed, and its exception."""
-        if isinstance(piece, Part) or not (piece.failed or piece.aborted):
-            return self._outcomes.good(piece), None
-        error = self._error_of(piece)
-        values, first = self._outcomes.bad(piece, error, len(self.tasks.items_of(position)))
-        if first is not None:
-            self._asked()
-        return values, first
+        values, errors = self.brought(position, piece)
+        if not errors:
+            return values, None
+        first = min(errors)
+        return values[:first], errors[first]
 
     def _in_order(self) -> Iterator[tuple[int, Part | Call]]:
         position = 0
@@ -95,13 +102,12 @@ class TaskMapResult(ResultOfTasks):
                 return
             yield order[seen], self.tasks.pieces[order[seen]]
 
-    def take_next(self, position: int | None) -> tuple[int, Part | Call]:
-        """Wait for a piece, the one at a position or else the first that comes, and let go of it."""
-        if position is None:
-            self._wait_for_piece(lambda: bool(self.tasks.order))
-        else:
-            self._there_is(position)
-        return self.tasks.take(position)
+    def take_next(self, position: int | None, timeout: float | None) -> tuple[int, Part | Call] | None:
+        """Wait for a piece, the one at a position or else the first that comes, and let go of it. None if none has come in time."""
+        tasks = self.tasks
+        found: Callable[[], bool] = (lambda: bool(tasks.order)) if position is None else (lambda: position in tasks.pieces)
+        self._port.wait(lambda: found() or self._over, timeout)
+        return tasks.take(position) if found() else None
 
     def _taken(self, patience: float) -> Iterator[Sequence[Any]]:
         position = 0

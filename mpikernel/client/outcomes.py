@@ -36,13 +36,12 @@ class Outcomes:
         values = piece.values() if isinstance(piece, Part) else (piece.value(),)
         return list(chain.from_iterable(values)) if self._chunked else values
 
-    def bad(self, call: Call, error: Exception, items: int) -> tuple[Sequence[Any], Exception | None]:
-        """The values of a task that did not end well, up to the first item that failed, and that one's exception."""
+    def bad(self, call: Call, error: Exception, items: int) -> tuple[Sequence[Any], dict[int, Exception]]:
+        """The values of a task that did not end well, and the exceptions of the items that failed, by index."""
         values, errors = self._taken_apart(call, error, items)
         if self.exceptions_are_values:
-            return [errors.get(index, value) for index, value in enumerate(values)], None
-        first = min(errors)
-        return values[:first], errors[first]
+            return [errors.get(index, value) for index, value in enumerate(values)], {}
+        return values, errors
 
     def _taken_apart(self, call: Call, error: Exception, items: int) -> tuple[Sequence[Any], dict[int, Exception]]:
         if self._chunked and isinstance(error, ItemsFailed):

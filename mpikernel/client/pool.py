@@ -5,83 +5,16 @@ It knows nothing of processes: an engine stands for a worker, and it is there be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sized
-from functools import partial
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from mpikernel.client.client import Client
 from mpikernel.client.intake import Initializer, Intake
 from mpikernel.client.items import Starred
-from mpikernel.client.pipeline import Pipeline, check_count
-from mpikernel.client.result import AsyncMapResult, AsyncResult
+from mpikernel.client.pool_results import PoolResult, PoolValues, Told
+from mpikernel.client.preparing import Manner, check_count
 from mpikernel.client.view import label_of
 from mpikernel.errors import PoolTimeoutError, UsageError
-
-Told = Callable[[Any], object] | None
-#: Tasks that each engine is to have of a map whose chunk size is not given, as in multiprocessing.
-SHARE = 4
-#: Tasks under way for each engine while the values of `imap` are asked for.
-AHEAD = 4
-
-
-class PoolResult:
-    """What an asynchronous call of a pool will bring, with the names of multiprocessing. It can be awaited too.
-
-    Attributes:
-        result: the same as mpikernel has it, an AsyncResult.
-    """
-
-    def __init__(self, result: AsyncResult, callback: Told, error_callback: Told) -> None:
-        self.result = result
-        self._callback = callback
-        self._error_callback = error_callback
-        if callback is not None or error_callback is not None:
-            result.add_done_callback(self._tell)
-
-    def _tell(self, _: object) -> None:
-        try:
-            value = self._value()
-        except Exception as error:
-            if self._error_callback is not None:
-                self._error_callback(error)
-        else:
-            if self._callback is not None:
-                self._callback(value)
-
-    def _value(self) -> Any:
-        """The value of what is done; for several tasks, the exception of the first that failed."""
-        return list(self.result) if isinstance(self.result, AsyncMapResult) else self.result.result()
-
-    def get(self, timeout: float | None = None) -> Any:
-        """The value. Blocks until it is there.
-
-        Raises:
-            PoolTimeoutError: (a multiprocessing.TimeoutError and a TimeoutError) it is not there after `timeout` seconds.
-            what the function raised; of a map, the first in its order.
-        """
-        if not self.result.wait(timeout):
-            raise PoolTimeoutError(f"it is not there after {timeout} s: {self.result!r}")
-        return self._value()
-
-    def wait(self, timeout: float | None = None) -> None:
-        """Wait until it is done, at most `timeout` seconds (None: no limit). Its callbacks have run then."""
-        if self.result.wait(timeout):
-            self.result.wait_until_told()
-
-    def ready(self) -> bool:
-        """Whether it is done."""
-        return self.result.ready()
-
-    def successful(self) -> bool:
-        """Whether it ended without an exception. ValueError if it has not ended."""
-        return self.result.successful()
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        yield from self.result.arrival().__await__()
-        return self._value()
-
-    def __repr__(self) -> str:
-        return repr(self.result).replace(type(self.result).__name__, type(self).__name__, 1)
 
 
 class Pool:
@@ -102,7 +35,6 @@ class Pool:
         if processes is not None and check_count("processes", processes) > len(client):
             there = "1 engine" if len(client) == 1 else f"{len(client)} engines"
             raise UsageError(f"processes={processes}, but the world has {there}: start the script with more ranks, or leave processes out")
-        self._wait = client.port.wait
         view = client.load_balanced_view(None if processes is None else range(processes))
         self._intake = Intake(view, UsageError("this pool is closed; make another with Pool()"), initializer, initargs)
 
@@ -129,10 +61,11 @@ class Pool:
         Args:
             func: called with one item.
             iterable: the items; all of them are read before the first is called.
-            chunksize: items in one task; if None, so many that each engine gets four tasks.
+            chunksize: items in one task. If None, as many as it takes for a task to last some 30 ms, by the time that items are seen
+                to take, and fewer towards the end.
             callback: called with each value, in order, as soon as it is there.
         """
-        result = self._map(func, iterable, chunksize)
+        result = self._intake.map(func, iterable, chunksize)
         values = []
         for value in result:
             values.append(value)
@@ -149,11 +82,11 @@ class Pool:
         error_callback: Told = None,
     ) -> PoolResult:
         """As `map`, without waiting. `callback` is called once with the whole list, or `error_callback` with the exception."""
-        return PoolResult(self._map(func, iterable, chunksize), callback, error_callback)
+        return PoolResult(self._intake.map(func, iterable, chunksize), callback, error_callback)
 
     def starmap(self, func: Callable[..., Any], iterable: Iterable[Iterable[Any]], chunksize: int | None = None) -> list[Any]:
         """As `map`, but each item is a tuple of arguments."""
-        return list(self._map(Starred(func, label_of(func)), iterable, chunksize))
+        return list(self._intake.map(Starred(func, label_of(func)), iterable, chunksize))
 
     def starmap_async(
         self,
@@ -164,28 +97,24 @@ class Pool:
         error_callback: Told = None,
     ) -> PoolResult:
         """As `map_async`, but each item is a tuple of arguments."""
-        return PoolResult(self._map(Starred(func, label_of(func)), iterable, chunksize), callback, error_callback)
+        return PoolResult(self._intake.map(Starred(func, label_of(func)), iterable, chunksize), callback, error_callback)
 
-    def imap(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int = 1) -> Pipeline:
-        """The values one by one, in order, without waiting for all. The items are read as far as needed, so they may be endless.
+    def imap(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int | None = 1) -> PoolValues:
+        """The values one by one, in order, without waiting for all.
 
-        The iterator has a method `next(timeout)` too; what the function raised is raised in the place of its values.
+        The items are read as values are asked for, some tasks for each engine ahead, so they may be endless; `join` reads them to their
+        end.
+
+        Args:
+            func: called with one item.
+            iterable: the items.
+            chunksize: items in one task; None as in `map`.
         """
-        return self._pipeline(func, iterable, chunksize, ordered=True)
+        return PoolValues(self._intake.pull(func, [iterable], Manner(True, chunksize), late=PoolTimeoutError))
 
-    def imap_unordered(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int = 1) -> Pipeline:
+    def imap_unordered(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int | None = 1) -> PoolValues:
         """As `imap`, but whichever is there first."""
-        return self._pipeline(func, iterable, chunksize, ordered=False)
-
-    def _map(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int | None) -> AsyncMapResult:
-        items = iterable if isinstance(iterable, Sized) else list(iterable)
-        return self._intake.map(func, [items], -(-len(items) // (SHARE * self.size)) or 1 if chunksize is None else chunksize)
-
-    def _pipeline(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int, ordered: bool) -> Pipeline:
-        label_of(func)
-        self._intake.check_ready()
-        rows = ((item,) for item in iterable)
-        return Pipeline(partial(self._intake.apply_chunk, func), self._wait, rows, chunksize, AHEAD * self.size, ordered, PoolTimeoutError)
+        return PoolValues(self._intake.pull(func, [iterable], Manner(False, chunksize), late=PoolTimeoutError))
 
     # the end -----------------------------------------------------------------------------------------------------------
 
@@ -202,6 +131,7 @@ class Pool:
         """Wait until all calls are done and their callbacks have run. The pool must be closed."""
         if not self._intake.closed:
             raise UsageError("this pool is still open: close() or terminate() it before join()")
+        self._intake.read_on()
         self._intake.wait()
 
     def __enter__(self) -> Pool:

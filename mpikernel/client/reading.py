@@ -97,7 +97,7 @@ class Chunks(Reader):
         until = time.monotonic() + SLICE
         while len(payloads) < tasks:
             count, began = self._sizes.next(), time.monotonic()
-            if count > room or began > until:
+            if count > room or (payloads and began > until):  # at least one: nothing else may be under way
                 break
             chunk = self._next_chunk(count)
             if chunk:

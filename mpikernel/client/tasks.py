@@ -41,7 +41,7 @@ class ResultOfTasks(AsyncMapResult):
         self.source_error: BaseException | None = None  # of the user's source, or of items that could not be sent
         self._expected = expected
         self._by_items = by_items
-        self._cut = False  # it was cancelled before all had been submitted
+        self.cut = False  # it was cancelled before all had been submitted
         self._over = False  # all have ended
 
     # what happens, told under the loop's lock ---------------------------------------------------------------------------
@@ -97,7 +97,7 @@ class ResultOfTasks(AsyncMapResult):
         """Why not all of it was submitted; empty if it was, or is to be."""
         if self.source_error is not None:
             return one_line(self.source_error)
-        return "it was cancelled" if self._cut else ""
+        return "it was cancelled" if self.cut else ""
 
     # what became of it --------------------------------------------------------------------------------------------------
 
@@ -121,7 +121,7 @@ class ResultOfTasks(AsyncMapResult):
     def under_way(self) -> tuple[Sequence[Call], Sequence[OpenBatch]]:
         """What has not ended of it; from now on nothing more is submitted."""
         if self.source is not None and not self.source.over:
-            self._cut = True
+            self.cut = True
             self.source.stop()
         with self._port.loop.hold:
             state = self._port.state

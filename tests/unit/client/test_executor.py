@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, as_completed, wait
+from itertools import count
 from typing import Any
 
 import pytest
 
 from mpikernel.client.client import Client
 from mpikernel.client.here import close_port, open_port
-from mpikernel.errors import ClosedError, UsageError
+from mpikernel.errors import ClosedError, SerializeError, UsageError
 from mpikernel.testing.loopback import LoopbackWorld
 from mpikernel.wire.messages import ScriptEnded
 
@@ -66,9 +68,93 @@ def test_a_map_is_submitted_at_once(world: LoopbackWorld, client: Client) -> Non
 
 def test_a_map_that_is_late(world: LoopbackWorld, client: Client) -> None:
     values = client.executor().map(abs, [-1, -2, -3], timeout=0.0)
-    with world.attended(), pytest.raises(TimeoutError, match="3 calls are under way"):
+    with world.attended(), pytest.raises(TimeoutError, match="3 tasks are under way"):
         next(values)
     world.run()
+
+
+def breaking(good: int) -> Iterator[int]:
+    yield from range(good)
+    raise LookupError("the source broke")
+
+
+@pytest.mark.parametrize("chunksize", [1, 3, None])
+def test_items_are_read_at_once(working: LoopbackWorld, client: Client, chunksize: int | None) -> None:
+    items = list(range(50))
+    values = client.executor().map(abs, items, chunksize=chunksize)
+    items.clear()
+    assert list(values) == list(range(50))
+    with pytest.raises(LookupError, match="the source broke"):
+        client.executor().map(abs, breaking(5), chunksize=chunksize)
+
+
+@pytest.mark.parametrize("chunksize", [1, 3, None])
+@pytest.mark.parametrize("buffersize", [1, 2, 12])
+def test_a_buffer_bounds_what_is_ahead_of_what_was_asked_for(
+    working: LoopbackWorld, client: Client, chunksize: int | None, buffersize: int
+) -> None:
+    read: list[int] = []
+    bound = buffersize * (chunksize or 1)
+    values = client.executor().map(abs, (read.append(number) or number for number in count()), chunksize=chunksize, buffersize=buffersize)
+    assert 0 < len(read) <= bound  # before anybody asks
+    for asked in range(1, 60):
+        assert next(values) == asked - 1
+        assert len(read) <= asked + bound + (chunksize or 1) - 1
+
+
+def test_while_a_value_is_looked_at_the_buffer_is_full(working: LoopbackWorld, client: Client) -> None:
+    read: list[int] = []
+    values = client.executor().map(abs, (read.append(number) or number for number in count()), buffersize=4)
+    assert len(read) == 4
+    next(values)
+    assert len(read) == 5
+
+
+@pytest.mark.parametrize("options", [{}, {"chunksize": 2}, {"chunksize": None}, {"buffersize": 2}, {"timeout": 20.0, "buffersize": 50}])
+def test_what_cannot_be_sent_is_told_in_its_place(working: LoopbackWorld, client: Client, options: dict[str, Any]) -> None:
+    with client.executor() as executor:
+        values = executor.map(abs, [-1, -2, (number for number in ()), -4], **options)
+        assert [next(values), next(values)] == [1, 2]
+        with pytest.raises(SerializeError, match="abs"):
+            next(values)
+        assert list(values) == []
+
+
+@pytest.mark.parametrize("chunksize", [1, 3, None])
+def test_a_source_that_breaks_is_told_in_its_place(working: LoopbackWorld, client: Client, chunksize: int | None) -> None:
+    values = client.executor().map(abs, breaking(5), chunksize=chunksize, buffersize=50)
+    assert [next(values) for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(LookupError, match="the source broke"):
+        next(values)
+
+
+def test_a_shutdown_ends_the_reading(working: LoopbackWorld, client: Client) -> None:
+    with client.executor() as executor:
+        endless = executor.map(abs, count(), buffersize=3)
+        next(endless)
+    assert [next(endless) for _ in range(3)] == [1, 2, 3]
+    with pytest.raises(ClosedError, match="shut down"):
+        next(endless)
+
+
+def test_a_shutdown_does_not_wait_for_what_nobody_will_ask_for(working: LoopbackWorld, client: Client) -> None:
+    with client.executor() as executor:
+        next(executor.map(abs, count(), buffersize=3))
+    assert client.wait(timeout=10)
+
+
+def test_closing_a_map_cancels_what_has_not_begun(world: LoopbackWorld, client: Client) -> None:
+    for options in ({}, {"buffersize": 40}):
+        with world.working():
+            values = client.executor().map(abs, range(50), **options)
+            next(values)
+        values = client.executor().map(abs, range(50), **options)
+        with world.attended():
+            with pytest.raises(TimeoutError):
+                list(client.executor().map(abs, range(50), timeout=0.0, **options))
+            values.close()  # type: ignore[attr-defined]  # it is a generator
+        world.run()
+    assert world.client.idle
 
 
 def test_what_a_map_leaves_behind_is_not_told_in_the_end(world: LoopbackWorld, client: Client) -> None:

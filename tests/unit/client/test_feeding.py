@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from mpikernel.client.chunking import ENOUGH, AdaptiveSizes, FixedSizes
 from mpikernel.client.client import Client
+from mpikernel.client.feeding import SMALL, Feed
 from mpikernel.client.mapped import TaskMapResult
-from mpikernel.client.maps import AHEAD
+from mpikernel.client.preparing import AHEAD
 from mpikernel.client.reading import NO_BOUND, Chunks, Reader, Singles
 from mpikernel.errors import SerializeError
 from mpikernel.testing.loopback import LoopbackWorld
@@ -148,3 +149,23 @@ def test_an_endless_map_that_is_cancelled_ends(world: LoopbackWorld) -> None:
         assert result.cancel()
     assert result.cancelled()
     assert world.client.idle
+
+
+@pytest.mark.parametrize("item", [-1, bytes(SMALL + 1)])
+def test_what_is_read_while_another_thread_cancels_is_not_submitted(world: LoopbackWorld, item: Any) -> None:
+    """The last moment: what was read is about to be sent, and another thread has just asked what is under way."""
+    result = Client().load_balanced_view().map_async(bool, count(), chunksize=1)
+    assert isinstance(result, TaskMapResult)
+    submitted, feed = result.submitted, result.source
+    assert isinstance(feed, Feed)
+    result.under_way()
+    feed._submission.send(result, [dump(((item,), {}))])
+    assert result.submitted == submitted
+
+
+def test_something_is_read_however_late_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is busy with others may take longer to begin than reading should take in all."""
+    late = count(0.0, 1.0)
+    monkeypatch.setattr("mpikernel.client.reading.time.monotonic", lambda: next(late))
+    for reader in (singles(iter(range(9))), chunks(iter(range(9)), 3)):
+        assert len(reader.read(5, NO_BOUND)) == 1

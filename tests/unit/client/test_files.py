@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 
 from mpikernel.client.client import Client
 from mpikernel.client.files import fitted
-from mpikernel.client.here import close_port, open_port
 from mpikernel.errors import CompositeError, UsageError
 from mpikernel.testing.loopback import LoopbackWorld
 
@@ -20,12 +18,13 @@ F8, I4 = numpy.dtype("f8"), numpy.dtype("i4")
 
 
 @pytest.fixture
-def client() -> Iterator[Client]:
-    world = LoopbackWorld(engines=3)
-    open_port(world.port)
-    with world.working():
-        yield Client()
-    close_port()
+def engine_count() -> int:
+    return 3
+
+
+@pytest.fixture
+def client(working: LoopbackWorld) -> Client:
+    return Client()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,15 +18,6 @@ from mpikernel.testing.loopback import LoopbackWorld, call_it
 
 chunksizes = st.none() | st.integers(1, 7)
 buffersizes = st.none() | st.integers(1, 9)
-
-
-@pytest.fixture
-def world() -> Iterator[LoopbackWorld]:
-    world = LoopbackWorld(engines=3)
-    open_port(world.port)
-    with world.working():
-        yield world
-    close_port()
 
 
 def refuse(item: tuple[int, bool]) -> int:
@@ -124,7 +114,7 @@ def odd_the_third_time(number: int) -> int:
 
 
 @pytest.mark.parametrize("chunksize", [1, 4, None])
-def test_retries_are_the_items_own(world: LoopbackWorld, chunksize: int | None) -> None:
+def test_retries_are_the_items_own(working: LoopbackWorld, chunksize: int | None) -> None:
     CALLS.clear()
     view = Client().load_balanced_view()
     with view.temp_flags(retries=2):
@@ -150,26 +140,26 @@ def test_an_item_that_ends_a_loop_ends_only_itself() -> None:
 
 
 @pytest.mark.parametrize("chunksize", [None, 3])
-def test_an_error_names_engine_function_and_item(world: LoopbackWorld, chunksize: int | None) -> None:
+def test_an_error_names_engine_function_and_item(working: LoopbackWorld, chunksize: int | None) -> None:
     result = Client().load_balanced_view().map_async(refuse, [(number, number == 44) for number in range(80)], chunksize=chunksize)
     with pytest.raises(CompositeError, match=r"refuse failed in 1 of 80 calls \(items 44\): \[engine \d\] ValueError: 44 is bad") as caught:
         result.get()
     assert "in refuse, item" in remote_text(caught.value.exceptions[0])
 
 
-def test_what_is_of_the_whole_chunk_is_each_items(world: LoopbackWorld) -> None:
+def test_what_is_of_the_whole_chunk_is_each_items(working: LoopbackWorld) -> None:
     def perform(number: int, job: Job) -> Any:
         if job.command.call == 1:
             raise MemoryError("all of it")
         return call_it(number, job)
 
-    world._perform = perform
+    working._perform = perform
     view = Client().load_balanced_view()
     with pytest.raises(CompositeError, match=r"abs failed in 3 of 9 calls \(items 3-5\): .*MemoryError: all of it"):
         view.map_sync(abs, range(9), chunksize=3)
 
 
-def test_length_and_progress_count_items_or_tasks(world: LoopbackWorld) -> None:
+def test_length_and_progress_count_items_or_tasks(working: LoopbackWorld) -> None:
     view = Client().load_balanced_view()
     by_items, by_tasks = view.map_async(abs, range(30)), view.map_async(abs, range(30), chunksize=4)
     assert (len(by_items), len(by_tasks)) == (30, 8)
@@ -178,7 +168,7 @@ def test_length_and_progress_count_items_or_tasks(world: LoopbackWorld) -> None:
     assert len(by_items.msg_ids) < 30
 
 
-def test_progress_is_shown_where_the_call_waits(world: LoopbackWorld, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_shown_where_the_call_waits(working: LoopbackWorld, capsys: pytest.CaptureFixture[str]) -> None:
     view = Client().load_balanced_view()
     assert view.map_sync(abs, iter(range(5)), progress=True) == list(range(5))
     assert view.map(pow, range(3), iter([2, 2]), block=True, progress=True) == [0, 1]

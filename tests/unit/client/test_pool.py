@@ -5,35 +5,38 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from itertools import count
 from typing import Any
 
 import pytest
 
-from mpikernel.client.here import close_port, open_port
 from mpikernel.client.pool import Pool
 from mpikernel.errors import NoWorldError, PoolTimeoutError, UsageError
 from mpikernel.testing.loopback import LoopbackWorld
 from mpikernel.wire.messages import ScriptEnded
 
 
-@pytest.fixture
-def world() -> Iterator[LoopbackWorld]:
-    world = LoopbackWorld(engines=3)
-    open_port(world.port)
-    yield world
-    close_port()
-
-
 def inverse(x: float) -> float:
     return 1 / x
 
 
-@pytest.mark.parametrize(("items", "tasks"), [(0, 0), (1, 1), (12, 12), (13, 7), (24, 12), (1000, 12)])
-def test_a_map_is_cut_as_in_multiprocessing(world: LoopbackWorld, items: int, tasks: int) -> None:
-    with world.working():
-        result = Pool().map_async(abs, range(-items, 0))
-    assert len(result.result) == tasks
-    assert result.get() == list(range(items, 0, -1))
+@pytest.mark.parametrize("items", [0, 1, 13, 1000])
+def test_a_map_chooses_its_chunks_unless_told(working: LoopbackWorld, items: int) -> None:
+    pool, expected = Pool(), list(range(items, 0, -1))
+    for chunksize, tasks in ((1, items), (7, -(-items // 7)), (10_000, min(items, 1))):
+        result = pool.map_async(abs, range(-items, 0), chunksize)
+        assert result.get() == expected
+        assert len(result.result.msg_ids) == tasks
+    result = pool.map_async(abs, range(-items, 0))
+    assert result.get() == expected
+    assert len(result.result.msg_ids) <= min(items, 500)
+
+
+def test_items_are_read_at_once(working: LoopbackWorld) -> None:
+    items = list(range(50))
+    result = Pool().map_async(abs, items)
+    items.clear()
+    assert result.get() == list(range(50))
 
 
 def test_values_and_exceptions(world: LoopbackWorld) -> None:
@@ -60,6 +63,59 @@ def test_callbacks(world: LoopbackWorld) -> None:
         pool.join()
     assert sorted(told, key=str) == sorted([3, [1, 2], ZeroDivisionError, 5, 6], key=str)
     assert world.client.left_over() == []  # the failure was told
+
+
+@pytest.mark.parametrize("chunksize", [1, 2, 5, None])
+def test_imap_goes_on_after_an_item_that_failed(working: LoopbackWorld, chunksize: int | None) -> None:
+    values = Pool().imap(inverse, [1, 0, 2, 0, 4], chunksize)
+    got: list[Any] = []
+    for _ in range(5):
+        try:
+            got.append(next(values))
+        except ZeroDivisionError:
+            got.append("failed")
+    assert got == [1, "failed", 0.5, "failed", 0.25]
+    assert list(values) == []
+
+
+@pytest.mark.parametrize("chunksize", [1, 2, 5, None])
+def test_a_source_that_breaks_is_told_in_its_place_and_once(working: LoopbackWorld, chunksize: int | None) -> None:
+    def breaking() -> Iterator[int]:
+        yield from range(3)
+        raise LookupError("the source broke")
+
+    values = Pool().imap(abs, breaking(), chunksize)
+    assert [next(values) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(LookupError, match="the source broke"):
+        next(values)
+    assert list(values) == []
+
+
+@pytest.mark.parametrize("chunksize", [1, 10, None])
+def test_join_reads_to_the_end_what_somebody_has_the_values_of(working: LoopbackWorld, chunksize: int | None) -> None:
+    pool = Pool()
+    values = pool.imap(abs, iter(range(500)), chunksize)
+    assert next(values) == 0
+    pool.close()
+    pool.join()
+    assert list(values) == list(range(1, 500))
+
+
+def test_join_does_not_wait_for_values_that_nobody_has(working: LoopbackWorld) -> None:
+    pool = Pool()
+    assert next(pool.imap(abs, count())) == 0
+    pool.close()
+    pool.join()
+    assert working.client.idle
+
+
+def test_what_was_terminated_says_so(working: LoopbackWorld) -> None:
+    with Pool() as pool:
+        values = pool.imap(abs, count())
+        assert next(values) == 0
+    with pytest.raises(CancelledError, match="abs"):
+        list(values)
+    assert list(values) == []
 
 
 def test_what_is_late(world: LoopbackWorld) -> None:

@@ -13,23 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpikernel.client.client import Client
-from mpikernel.client.here import close_port, find_port, open_port
+from mpikernel.client.here import find_port
 from mpikernel.client.view import engine_ids, label_of
 from mpikernel.errors import ClosedError, CompositeError, NoEnginesError, NoWorldError, UsageError
 from mpikernel.testing.loopback import LoopbackWorld
 
 
 @pytest.fixture
-def world() -> Iterator[LoopbackWorld]:
-    world = LoopbackWorld(engines=3)
-    open_port(world.port)
-    with world.working():
-        yield world
-    close_port()
+def engine_count() -> int:
+    return 3
 
 
 @pytest.fixture
-def client(world: LoopbackWorld) -> Client:
+def client(working: LoopbackWorld) -> Client:
     return Client()
 
 
@@ -169,7 +165,7 @@ def test_one_target_gives_bare_values_and_several_a_list(client: Client) -> None
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 3, 10])
-def test_a_map_over_engines_keeps_order_and_spares_engines_without_items(client: Client, world: LoopbackWorld, length: int) -> None:
+def test_a_map_over_engines_keeps_order_and_spares_engines_without_items(client: Client, working: LoopbackWorld, length: int) -> None:
     result = client[:].map_async(pow, range(length), itertools.repeat(2, length))
     assert result.get() == [n**2 for n in range(length)]
     assert len(result) == min(length, 3)
@@ -192,7 +188,7 @@ def test_a_balanced_map_keeps_order_in_chunks_of_any_size(client: Client, chunks
 
 @pytest.mark.parametrize("chunksize", [0, -1, 1.5, True])
 def test_chunks_have_items(client: Client, chunksize: Any) -> None:
-    with pytest.raises(UsageError, match="is not a number of items: it is 1 or more"):
+    with pytest.raises(UsageError, match="makes no sense: it is an integer, 1 or more"):
         client.load_balanced_view().map(abs, [1], chunksize=chunksize)
 
 

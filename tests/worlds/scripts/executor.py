@@ -151,7 +151,8 @@ def check_map() -> None:
         assert list(executor.map(square, range(30))) == [x * x for x in range(30)]
         assert list(executor.map(pow, [2, 3, 4], [3, 2])) == [8, 9]
         assert list(executor.map(square, [])) == []
-        for chunksize, buffersize, timeout in itertools.product((1, 4, 100), (None, 1, 3), (None, 20)):
+        assert list(executor.map(pow, iter([2, 3]), itertools.count(1), chunksize=5)) == [2, 9]
+        for chunksize, buffersize, timeout in itertools.product((1, 4, 100, None), (None, 1, 3), (None, 20)):
             values = executor.map(square, iter(range(20)), chunksize=chunksize, buffersize=buffersize, timeout=timeout)
             assert next(values) == 0
             assert list(values) == [x * x for x in range(1, 20)]
@@ -232,6 +233,53 @@ def check_what_reading_the_items_raises() -> None:
         assert (next(values), next(values)) == (1, 4)  # those that were read have their values
         with raises(KeyError, "no third"):
             next(values)
+
+
+def fail_because_of_another(x: int) -> int:
+    try:
+        return {1: 1}[x]
+    except KeyError as error:
+        raise ValueError(f"nothing for {x}") from error
+
+
+def check_a_map_keeps_type_and_cause_of_exceptions() -> None:
+    for chunksize, buffersize in itertools.product((1, 2, None), (None, 3)):
+        with client.executor() as executor:
+            values = executor.map(fail_because_of_another, [1, 2, 3], chunksize=chunksize, buffersize=buffersize)
+            assert next(values) == 1
+            with raises(ValueError, "nothing for 2") as caught:
+                next(values)
+            assert type(caught.error) is ValueError
+            text = remote_text(caught.error)
+            assert "KeyError: 2" in text, text
+
+
+def check_a_callback_that_raises_stops_nothing() -> None:
+    seen: list[Any] = []
+    with client.executor() as executor:
+        future = executor.submit(square, 3)
+        future.add_done_callback(lambda _: {}["a callback's own mistake"])
+        future.add_done_callback(lambda f: seen.append(f.result()))
+        assert future.result() == 9
+        assert executor.submit(square, 4).result() == 16
+    assert seen == [9]
+
+
+def check_many_short_calls() -> None:
+    with client.executor() as executor:
+        expected = [x * x for x in range(20_000)]
+        assert list(executor.map(square, range(20_000))) == expected
+        assert list(executor.map(square, range(20_000), chunksize=None)) == expected
+        assert list(executor.map(square, iter(range(20_000)), buffersize=500)) == expected
+
+
+def check_a_shutdown_ends_reading_ahead() -> None:
+    with client.executor() as executor:
+        values = executor.map(square, itertools.count(), buffersize=3)
+        assert next(values) == 0
+    assert [next(values) for _ in range(3)] == [1, 4, 9]
+    with raises(RuntimeError, "shut down"):
+        next(values)
 
 
 def check_after_shutdown() -> None:

@@ -15,7 +15,7 @@ from called import nap, refuse_odd, square
 from checks import raises, run_checks
 
 from mpikernel import Client, Pool
-from mpikernel.errors import MpikernelError, PoolTimeoutError, UsageError
+from mpikernel.errors import MpikernelError, PoolTimeoutError, UsageError, remote_text
 
 client = Client()
 COUNT = len(client)
@@ -89,7 +89,7 @@ def check_map() -> None:
         assert pool.map(square, {3}) == [9]
         result = pool.map_async(square, range(50))
         assert result.get(20) == expected
-        assert len(result.result) <= 4 * COUNT  # tasks
+        assert len(result.result) == 50  # items: the chunks are its own choice
         with raises(ValueError, "3 is odd"):
             pool.map(refuse_odd, [2, 3, 4])
         with raises(ValueError, "1 is odd"):
@@ -154,6 +154,60 @@ def check_imap_goes_on_after_a_failure() -> None:
             next(values)
         with raises(StopIteration):
             values.next(1.0)
+
+
+def check_imap_goes_on_inside_of_a_chunk() -> None:
+    with Pool() as pool:
+        values = pool.imap(refuse_odd, range(6), chunksize=3)
+        for number in range(6):
+            if number % 2:
+                with raises(ValueError, f"{number} is odd"):
+                    next(values)
+            else:
+                assert next(values) == number
+
+
+def check_the_end_of_a_pool_does_not_cut_imap() -> None:
+    """As with multiprocessing: close, join, and only then look."""
+    for chunksize in (1, 7, None):
+        pool = Pool()
+        ordered, unordered = pool.imap(square, iter(range(3000)), chunksize), pool.imap_unordered(square, range(3000), chunksize)
+        abandoned = pool.imap(square, itertools.count(), chunksize)
+        next(abandoned)
+        del abandoned
+        pool.close()
+        pool.join()
+        assert list(ordered) == [x * x for x in range(3000)]
+        assert sorted(unordered) == [x * x for x in range(3000)]
+
+
+def check_large_maps() -> None:
+    with Pool() as pool:
+        assert pool.map(square, range(100_000)) == [x * x for x in range(100_000)]
+        assert sum(pool.imap_unordered(square, range(20_000), chunksize=None)) == sum(x * x for x in range(20_000))
+
+
+def fail_because_of_another(x: int) -> int:
+    try:
+        return {1: 1}[x]
+    except KeyError as error:
+        raise ValueError(f"nothing for {x}") from error
+
+
+def check_exceptions_keep_type_and_cause() -> None:
+    with Pool() as pool:
+        for call in (
+            lambda: pool.apply(fail_because_of_another, (2,)),
+            lambda: pool.map(fail_because_of_another, [1, 2]),
+            lambda: pool.map(fail_because_of_another, [1, 2], chunksize=2),
+            lambda: list(pool.imap(fail_because_of_another, [1, 2])),
+        ):
+            with raises(ValueError, "nothing for 2") as caught:
+                call()
+            assert type(caught.error) is ValueError
+            text = remote_text(caught.error)
+            assert "KeyError: 2" in text, text
+            assert "fail_because_of_another" in text, text
 
 
 def check_next_within_a_time() -> None:
