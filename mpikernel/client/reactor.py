@@ -23,11 +23,9 @@ def on_done(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> No
     call = state.open.pop(done.call, None) or state.take_from_batch(done.call)
     if call is None:  # ended before: a task that was run twice
         return
-    call.done, call.frames, call.received = done, arrival.frames, now
+    collector = call.end(done, arrival.frames, now)
     if call.weight:
         state.traffic.under_way[call.receiver] -= call.weight
-    if done.engine >= 0:
-        call.engine = done.engine
     state.tally.ended(call)
     if not call.is_task:
         state.notes.write(record_of(state, call), now)
@@ -36,7 +34,6 @@ def on_done(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> No
         gathering.ended(call)
     else:
         call.held = state.traffic.hold(call.frames)
-    collector, call.collector = call.collector, None  # they know each other: large results must not wait for the garbage collector
     if collector is not None:
         collector.arrived(call)
 

@@ -93,6 +93,14 @@ class AsyncResult(FutureOfCalls):
         self._port.state.traffic.asked = time.monotonic()
         return False
 
+    def running(self) -> bool:
+        """Whether it is known to be under way: calls of it have ended, and others have not.
+
+        The script is not told when a call begins, so a single one is not `running` while it runs: only `cancel` finds out whether it has
+        begun, and metadata tells when, once it has ended.
+        """
+        return not self.done() and self.progress > 0
+
     def awaited(self) -> bool:
         """Whether anybody will be told when it is done: whoever waits by the means of futures does not wait here."""
         return bool(self._waiters or self._done_callbacks)  # the first is what concurrent.futures.wait uses

@@ -94,9 +94,8 @@ def end_singles(state: ClientState, done: DoneBatch, frame: Frame, now: float) -
         call = state.open.pop(number, None)
         if call is None:  # ended before: a task that was run twice
             continue
-        call.done = Done(number, done.engine, "ok", times[index], times[count + index], "", "", "")
-        call.frames, call.engine, call.received = (data[begins[index] : ends[index]],), done.engine, now
-        collector, call.collector = call.collector, None
+        its = Done(number, done.engine, "ok", times[index], times[count + index], "", "", "")
+        collector = call.end(its, (data[begins[index] : ends[index]],), now)
         if collector is not None:
             collector.arrived(call)
     state.tally.ended_well(done.engine, numbers)

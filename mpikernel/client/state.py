@@ -125,6 +125,14 @@ class Call:
     def aborted(self) -> bool:
         return self.done is not None and self.done.status == "aborted"
 
+    def end(self, done: Done, frames: Sequence[Frame], now: float) -> Collector | None:
+        """It has ended so. Gives who waits for it, whom it knows no more: large results must not wait for the garbage collector."""
+        self.done, self.frames, self.received = done, frames, now
+        if done.engine >= 0:
+            self.engine = done.engine
+        collector, self.collector = self.collector, None
+        return collector
+
     def value(self) -> Any:
         """The result of a call that ended well, rebuilt when first asked for."""
         if self.value_ is _NOT_LOADED:

@@ -21,6 +21,8 @@ FOR_THE_PACKAGE = {
     "DirectView.apply_parts",
     "AsyncResult.arrived",
     "AsyncResult.awaited",
+    "AsyncResult.departure",
+    "AsyncResult.finish_unseen",
     "AsyncResult.calls",
     "AsyncResult.under_way",
     "AsyncResult.expecting",

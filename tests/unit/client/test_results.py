@@ -322,8 +322,22 @@ def test_who_waits_by_the_means_of_futures_is_told_and_so_are_callbacks(world: L
     assert heard == [told, silent]
 
 
+def test_running_is_what_has_begun_for_certain(world: LoopbackWorld) -> None:
+    several, one = direct(world, abs, -1), tasks_one(world)
+    assert not several.running()
+    world.settle()
+    world.begin(0)
+    world.finish(0)
+    world.settle()
+    assert several.running()
+    assert not one.running()
+    world.run()
+    assert not several.running()
+    assert (several.get(), one.get()) == ([1, 1], 1)
+
+
 def tasks_one(world: LoopbackWorld) -> AsyncResult:
     """One task by itself."""
     result, port = AsyncResult(world.port, "f", True), world.port
-    port.submit_single(result, "f", port.functions.get(abs, "f"), dump(((-1,), {})), PLAIN, False)
-    return result
+    leaves = port.submit_single(result, "f", port.functions.get(abs, "f"), dump(((-1,), {})), PLAIN, False)
+    return result.launched() if leaves else result

@@ -1,0 +1,16 @@
+"""What becomes of tasks when something is out of the ordinary, as docs/tasks.rst lists it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.harness.world import World
+from tests.worlds.asserting import SCRIPTS, assert_checked
+
+
+@pytest.mark.parametrize("n", [1, 6])
+def test_every_outcome_is_as_it_is_told(world: World, n: int) -> None:
+    finished = world(n, SCRIPTS / "outcomes.py")
+    assert_checked(finished)
+    assert finished.stderr.count('KeyError: "a callback\'s own mistake"') == 3
+    assert "2 results failed and nobody asked for it: refuse_odd: ValueError: 1 is odd" in finished.stderr
