@@ -49,6 +49,19 @@ class FutureOfCalls(Future):  # type: ignore[type-arg]  # what it brings is only
         """How many of its calls have ended."""
         return sum(call.done is not None for call in self.calls)
 
+    def running(self) -> bool:
+        """Whether it is known to be under way: calls of it have ended, and others have not.
+
+        The script is not told when a call begins, so a single one is not `running` while it runs: only `cancel` finds out whether it has
+        begun, and metadata tells when, once it has ended.
+        """
+        return not self.done() and self.progress > 0
+
+    @property
+    def serial_time(self) -> float:
+        """Seconds that engines spent in its calls, summed up."""
+        return sum(call.done.completed - call.done.started for call in self.calls if call.done and call.done.started)
+
     @property
     def msg_ids(self) -> list[int]:
         """The numbers of its calls, as the ledger has them."""

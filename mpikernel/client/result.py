@@ -93,14 +93,6 @@ class AsyncResult(FutureOfCalls):
         self._port.state.traffic.asked = time.monotonic()
         return False
 
-    def running(self) -> bool:
-        """Whether it is known to be under way: calls of it have ended, and others have not.
-
-        The script is not told when a call begins, so a single one is not `running` while it runs: only `cancel` finds out whether it has
-        begun, and metadata tells when, once it has ended.
-        """
-        return not self.done() and self.progress > 0
-
     def awaited(self) -> bool:
         """Whether anybody will be told when it is done: whoever waits by the means of futures does not wait here."""
         return bool(self._waiters or self._done_callbacks)  # the first is what concurrent.futures.wait uses
@@ -280,11 +272,6 @@ class AsyncResult(FutureOfCalls):
     def elapsed(self) -> float:
         """Seconds since it was submitted; until it was done, once it is."""
         return (max((call.received for call in self.calls), default=self._begun) if self.done() else time.time()) - self._begun
-
-    @property
-    def serial_time(self) -> float:
-        """Seconds that engines spent in its calls, summed up."""
-        return sum(call.done.completed - call.done.started for call in self.calls if call.done and call.done.started)
 
     @property
     def wall_time(self) -> float:
