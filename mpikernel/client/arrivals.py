@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from mpikernel.client.state import Call, Part
@@ -61,6 +61,8 @@ class Arrivals:
         self.ended = 0  # tasks
         self.ended_items = 0
         self.taken_items = 0  # of pieces that have been taken out
+        self.told: dict[int, Part | Call] = {}  # how those ended of them that somebody watches, without values
+        self._watched: set[int] = set()  # positions
         self._begins = begins
 
     @property
@@ -96,9 +98,16 @@ class Arrivals:
         else:
             self.order.clear()
         self.bad.pop(position, None)
-        piece = self.pieces.pop(position)
+        piece = self.pieces[position]
+        if self._watched and not self._watched.isdisjoint(range(position, position + length(piece))):
+            self.told[position] = piece.without_values()  # first: others look at any time
+        del self.pieces[position]
         self.taken_items += len(self.items_of(position, length(piece)))
         return position, piece
+
+    def watch(self, numbers: Iterable[int]) -> None:
+        """How these tasks end is to be told even when they have been taken."""
+        self._watched.update(map(self.rows.position, numbers))
 
     def calls(self, open_call: OpenCalls) -> list[Call]:
         """All tasks as calls, in order, as they stand now."""

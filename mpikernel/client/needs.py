@@ -20,6 +20,9 @@ from mpikernel.errors import UsageError
 from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED
 from mpikernel.wire.terms import Needs
 
+#: Tasks of which the ledger is asked with one question.
+TOGETHER = 1000
+
 
 class Dependency(set[Any]):
     """A set of tasks that others depend on: AsyncResults, and ids of tasks.
@@ -78,7 +81,7 @@ class Needed:
         self.dependency = dependency
         self._port = port
         self._calls: list[Call] = []
-        self._maps: list[TaskMapResult] = []
+        self._maps: list[tuple[TaskMapResult, list[Ending]]] = []  # and how those ended whose values had been taken
         self._of_maps: list[tuple[TaskMapResult, int]] = []  # single tasks of maps
         self._known: list[Ending] = []  # what was read in the ledger
         self._settled: list[Needs | None] = []  # what is told, once everything has ended
@@ -88,12 +91,21 @@ class Needed:
     def _take(self, results: Sequence[AsyncResult]) -> None:
         for result in results:
             if isinstance(result, TaskMapResult):
-                self._maps.append(result)
+                self._maps.append((result, self._taken(result)))
                 continue
             self._calls += result.calls
         for call in self._calls:
             if not call.is_task:
                 raise _no_task(call.id, call.label)
+
+    def _taken(self, result: TaskMapResult) -> list[Ending]:
+        if not result.is_taken:
+            return []
+        if result.source is not None and not result.source.over:
+            raise UsageError(f"{result!r} goes on only as its values are taken: take them all first, or make it with map_async")
+        with self._port.loop.hold:
+            numbers = result.watch(result.msg_ids)
+        return list(_merged(_recorded(Queries(self._port), numbers))) if numbers else []
 
     def _find(self, numbers: Sequence[int]) -> None:
         """Who is to be asked about tasks that are given by their ids: somebody who holds their results, or else the ledger."""
@@ -113,7 +125,7 @@ class Needed:
             call = next((each for each in result.calls if each.id == number), None)
         if call is not None:
             self._calls.append(call)
-        elif isinstance(result, TaskMapResult) and any(number in row for row in result.rows):
+        elif isinstance(result, TaskMapResult) and any(number in row for row in result.rows) and not result.watch([number]):
             self._of_maps.append((result, number))
         else:
             return False
@@ -121,7 +133,7 @@ class Needed:
 
     def wait_for_sources(self) -> None:
         """Wait until all tasks of its maps have been submitted: before that nobody knows which they are."""
-        for result in self._maps:
+        for result, _ in self._maps:
             self._port.wait(lambda result=result: result.source is None or result.source.over)  # type: ignore[misc]  # mypy does not type such lambdas
 
     def needs(self) -> Needs | None:
@@ -146,10 +158,10 @@ class Needed:
 
     def _endings(self) -> Iterator[Ending]:
         yield from map(_of_piece, self._calls)
-        for result in self._maps:
-            yield from _of_map(result)
+        for result, taken in self._maps:
+            yield from _of_map(result, taken)
         for result, number in self._of_maps:
-            yield from (each._replace(numbers=range(number, number + 1)) for each in _of_map(result) if number in each.numbers)
+            yield from (each._replace(numbers=range(number, number + 1)) for each in _of_map(result, ()) if number in each.numbers)
         yield from self._known
 
 
@@ -160,6 +172,11 @@ def _no_task(number: int, label: str) -> UsageError:
 
 def _recorded(queries: Queries, numbers: Sequence[int]) -> Iterator[Ending]:
     """How tasks ended that nobody here knows of any more."""
+    for start in range(0, len(numbers), TOGETHER):
+        yield from _recorded_together(queries, numbers[start : start + TOGETHER])
+
+
+def _recorded_together(queries: Queries, numbers: Sequence[int]) -> Iterator[Ending]:
     keys = ("msg_id", "kind", "label", "status", "engine_id", "error")
     found = {row["msg_id"]: row for row in queries.find({"run": queries.run, "msg_id": {"$in": list(numbers)}}, keys, None, None)}
     for number in numbers:
@@ -172,8 +189,22 @@ def _recorded(queries: Queries, numbers: Sequence[int]) -> Iterator[Ending]:
         yield Ending(range(number, number + 1), row["status"], engine, row["label"], row["error"] or "")
 
 
-def _of_map(result: TaskMapResult) -> Iterator[Ending]:
-    ended = [_of_piece(piece) for piece in result.pieces]
+def _merged(endings: Iterable[Ending]) -> Iterator[Ending]:
+    """The same with consecutive tasks that ended alike, and well, as one."""
+    last: Ending | None = None
+    for ending in endings:
+        if last is not None and ending.status == OK and ending[1:] == last[1:] and ending.numbers.start == last.numbers.stop:
+            last = last._replace(numbers=range(last.numbers.start, ending.numbers.stop))
+            continue
+        if last is not None:
+            yield last
+        last = ending
+    if last is not None:
+        yield last
+
+
+def _of_map(result: TaskMapResult, taken: Sequence[Ending]) -> Iterator[Ending]:
+    ended = [*map(_of_piece, result.pieces), *taken]
     yield from ended
     for numbers in gaps(result.rows, [ending.numbers for ending in ended]):
         yield Ending(numbers, SUBMITTED, -1, "", "")

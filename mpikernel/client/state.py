@@ -148,6 +148,12 @@ class Call:
         value, self.value_ = self.value(), _TAKEN
         return value
 
+    def without_values(self) -> Call:
+        """How it ended, and nothing of what it brought."""
+        call = Call(self.id, self.kind, self.label, self.engine, self.submitted, self.is_task)
+        call.done, call.received = self.done, self.received
+        return call
+
     def exception(self) -> Exception:
         """The exception of a call that failed, rebuilt when first asked for."""
         if self.error is None:
@@ -193,6 +199,10 @@ class Part:
         """As `values`, for the last time: they are let go of."""
         values, self._values = self.values(), _GONE
         return values
+
+    def without_values(self) -> Part:
+        """How they ended, and nothing of what they brought."""
+        return Part(self.done, b"", self.batch, self.received)
 
     @property
     def _what(self) -> str:

@@ -18,6 +18,7 @@ class Source(Protocol):
     """Where the tasks of a map come from."""
 
     over: bool  # whether everything has been submitted that ever will be
+    by_itself: bool  # whether it goes on as tasks end, and not as values are taken
 
     def ended(self, piece: Part | Call, items: int) -> None:
         """Tasks have ended, which had so many items; told under the loop's lock."""
@@ -89,8 +90,23 @@ class ResultOfTasks(AsyncMapResult):
 
     @property
     def pieces(self) -> Collection[Part | Call]:
-        """What has ended of it, and has not been let go of."""
-        return self.tasks.pieces.values()
+        """What has ended of it, and has not been let go of; of tasks that are watched, how they ended."""
+        return [*self.tasks.pieces.values(), *self.tasks.told.values()]
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether its values are let go of as they are taken."""
+        return self.source is not None and not self.source.by_itself
+
+    def watch(self, numbers: Sequence[int]) -> list[int]:
+        """Be able to tell how these tasks end; those whose values have been taken already, of which that is not known here."""
+        if not self.is_taken:
+            return []
+        calls, batches = self._open()
+        known = {number for piece in self.pieces for number in (piece.numbers if isinstance(piece, Part) else (piece.id,))}
+        known.update((call.id for call in calls), *(batch.open for batch in batches))
+        self.tasks.watch(known.intersection(numbers))
+        return [number for number in numbers if number not in known]
 
     @property
     def shortage(self) -> str:
@@ -124,9 +140,12 @@ class ResultOfTasks(AsyncMapResult):
             self.cut = True
             self.source.stop()
         with self._port.loop.hold:
-            state = self._port.state
-            calls = [call for call in state.open.values() if call.collector is self]
-            return calls, [batch for batch in state.batches.values() if batch.collector is self]
+            return self._open()
+
+    def _open(self) -> tuple[Sequence[Call], Sequence[OpenBatch]]:
+        state = self._port.state
+        calls = [call for call in state.open.values() if call.collector is self]
+        return calls, [batch for batch in state.batches.values() if batch.collector is self]
 
     # as if each task were a call -------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpikernel import Client, LoadBalancedView
-from mpikernel.client.needs import Dependency, gaps, joined
+from mpikernel.client.needs import Dependency, Needed, gaps, joined
 from mpikernel.errors import ImpossibleDependency, UsageError
 from mpikernel.testing.loopback import LoopbackWorld
 from mpikernel.wire.messages import Submit, SubmitBatch
@@ -210,6 +210,90 @@ def test_nothing_comes_after_a_map_that_is_not_whole(view: LoadBalancedView, wor
             view.apply_sync(inverse, 4)
         view.after = Dependency(mapped, success=False, failure=True, all=False)
         assert view.apply_sync(inverse, 4) == 0.25
+
+
+# values that are taken one after the other ---------------------------------------------------------------------------------
+
+
+def test_what_comes_after_values_that_were_taken_does_not_wait_for_them(view: LoadBalancedView, world: LoopbackWorld) -> None:
+    with world.working():
+        values = view.imap(inverse, [1, 2, 4, 0, 5], chunksize=1, return_exceptions=True)
+        taken = [next(values) for _ in range(4)]
+        assert taken[:3] == [1.0, 0.5, 0.25]
+        world.pass_time(1.0)  # the ledger has them
+        with view.temp_flags(after=[0, 2]):
+            assert view.apply_async(inverse, 8).get(10) == 0.125
+        with view.temp_flags(after=3), pytest.raises(ImpossibleDependency, match=r"task 3 \(inverse\) failed: ZeroDivisionError"):
+            view.apply_async(inverse, 8).get(10)
+        assert next(values) == 0.2
+
+
+def test_values_may_be_taken_when_something_comes_after_them_already(view: LoadBalancedView, world: LoopbackWorld) -> None:
+    with world.working():
+        values = view.imap(inverse, [1, 2, 0, 4], chunksize=1, return_exceptions=True)
+        assert next(values) == 1.0
+        needed = Needed(world.port, Dependency([1, 2], success=True, failure=True))
+        last = Needed(world.port, Dependency(3))
+        assert len(list(values)) == 3
+    for each in (needed, last):
+        needs = each.needs()
+        assert needs is not None
+        assert (needs.open, needs.met, needs.unmet) == ((), True, "")
+
+
+def test_those_of_a_whole_map_too(view: LoadBalancedView, world: LoopbackWorld) -> None:
+    with world.working():
+        values = view.imap(inverse, [1, 2, 4], chunksize=1)
+        assert next(values) == 1.0
+        world.pass_time(1.0)
+        needed = Needed(world.port, Dependency(Client().get_result(0)))
+        assert list(values) == [0.5, 0.25]
+    needs = needed.needs()
+    assert needs is not None
+    assert (needs.open, needs.met, needs.unmet) == ((), True, "")
+
+
+def client_view() -> LoadBalancedView:
+    return Client().load_balanced_view()
+
+
+def test_nobody_waits_for_a_map_that_is_read_only_as_its_values_are_taken(view: LoadBalancedView, world: LoopbackWorld) -> None:
+    with world.working():
+        values = view.imap(inverse, range(1, 2000), chunksize=1, max_outstanding=4)
+        assert next(values) == 1.0
+        mapped = Client().get_result(0)
+        with pytest.raises(UsageError, match="goes on only as its values are taken: take them all first, or make it with map_async"):
+            view.after = mapped
+        assert view.after is None
+
+
+def test_a_map_whose_values_have_been_taken_has_ended_all_the_same(view: LoadBalancedView, world: LoopbackWorld) -> None:
+    with world.working():
+        values = view.imap(inverse, range(1, 40), chunksize=1, max_outstanding=50)
+        taken = [next(values) for _ in range(30)]
+        world.pass_time(1.0)
+        mapped = Client().get_result(0)
+        later = client_view()
+        later.after = mapped
+        assert later.apply_async(inverse, 8).get(10) == 0.125
+        taken += values
+        assert taken == [1 / x for x in range(1, 40)]
+        assert later.apply_async(inverse, 8).get(10) == 0.125
+        world.pass_time(1.0)
+        later.after = mapped
+        assert later.apply_async(inverse, 8).get(10) == 0.125
+
+
+def test_of_such_a_map_what_failed_is_told_too(view: LoadBalancedView, world: LoopbackWorld) -> None:
+    with world.working():
+        values = view.imap(inverse, [1, 0, 2], chunksize=1, return_exceptions=True)
+        first, second = next(values), next(values)
+        assert (first, type(second)) == (1.0, ZeroDivisionError)
+        world.pass_time(1.0)
+        mapped = Client().get_result(0)
+        view.after = mapped
+        with pytest.raises(ImpossibleDependency, match=r"task 1 \(inverse\) failed: ZeroDivisionError"):
+            view.apply_async(inverse, 8).get(10)
 
 
 def test_only_tasks_can_be_waited_for(view: LoadBalancedView, world: LoopbackWorld) -> None:
