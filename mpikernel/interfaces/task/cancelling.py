@@ -21,6 +21,7 @@ def cancel(state: TaskState, out: Outbox, wanted: set[int], client: int, interru
         there.update(*(wanted & lot for lot in seat.lots.values()))
         if there:
             out.send(seat.rank, Withdraw(tuple(sorted(there)), client, interrupt))
+            seat.wishes.append(set())
             held |= there
     if interrupt:
         state.unwanted |= held
@@ -29,9 +30,10 @@ def cancel(state: TaskState, out: Outbox, wanted: set[int], client: int, interru
 
 
 def cancelled_there(state: TaskState, out: Outbox, message: Withdrawn, engine: int, now: float) -> None:
-    """An engine has answered a client's wish: what it kept ends by itself, unless it is elsewhere by now."""
+    """An engine has answered a client's wish: what it kept ends by itself, unless it had come back before: then it is asked for again."""
+    returned = state.seats[engine].wishes.popleft()
     dropped = end_cancelled(state, out, [take_back(state, number, engine) for number in message.dropped], now)
-    moved = {number for number in message.kept if _is_elsewhere(state, number, engine)}
+    moved = returned.intersection(message.kept)
     kept = sorted({*message.kept, *message.dropped}.difference(dropped, moved))
     out.send(message.client, Cancelled(dropped, tuple(kept)))
     for numbers, interrupt in ((moved & state.unwanted, True), (moved - state.unwanted, False)):
@@ -39,22 +41,11 @@ def cancelled_there(state: TaskState, out: Outbox, message: Withdrawn, engine: i
             cancel(state, out, numbers, message.client, interrupt, now)
 
 
-def _is_elsewhere(state: TaskState, number: int, engine: int) -> bool:
-    """Whether a task that an engine does not have has come back from it: it waits again, or another engine has it."""
-    task = state.assigned.get(number)
-    if task is not None:
-        return task.engine != engine
-    if any(number in lot for lot in state.seats[engine].lots.values()):
-        return False
-    return any(number in entry.numbers for entry in state.idle_entries) or any(
-        number in lot for seat in state.seats for lot in seat.lots.values()
-    )
-
-
 def line_up_again(state: TaskState, numbers: Sequence[int], engine: int, now: float) -> None:
     """Tasks that an engine has not begun wait again, before all others."""
     seat = state.seats[engine]
     seat.recalled = not numbers  # who had some may have more
+    seat.gave_back(numbers)
     for number in state.unwanted.intersection(numbers):  # the client's wish, which crossed with them, is to find them here
         state.resting[number] = take_back(state, number, engine)
         state.resting[number].engine = -1

@@ -174,6 +174,7 @@ def on_failed(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> No
     assert isinstance(message, Failed)
     done, wanted = message.done, message.done.call not in state.unwanted
     task = take_back(state, done.call, done.engine)
+    state.seats[done.engine].gave_back((done.call,))
     if message.rejected:
         _heard(state, done.engine, now)
         if wanted:

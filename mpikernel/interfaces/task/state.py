@@ -32,12 +32,18 @@ class Seat(Struct, eq=False):
     heard: float = 0.0  # when it last told of a task, or got one while it had none
     recalled: bool = False  # it has been asked for tasks and has not answered; or it had none, and none of its tasks has ended since
     turn: int = 0  # how often tasks had been handed out when it was given some last
+    wishes: deque[set[int]] = field(default_factory=deque)  # for each client's Withdraw that it has not answered: see `gave_back`
 
     def take(self, function: bytes, count: int) -> None:
         """It has so many tasks more, or less."""
         self.held[function] += count
         if not self.held[function]:
             del self.held[function]
+
+    def gave_back(self, numbers: Collection[int]) -> None:
+        """Tasks have come back from it. If it is given them again, its answers to what was sent before say nothing of that."""
+        for returned in self.wishes:
+            returned.update(numbers)
 
     def take_from_lot(self, batch: int, numbers: Collection[int]) -> None:
         """It does not have these tasks of a batch any more."""

@@ -24,7 +24,7 @@ from mpikernel.client.traffic import Traffic
 from mpikernel.engine import reactor as engine_reactor
 from mpikernel.engine.batches import send_results
 from mpikernel.engine.runner import report
-from mpikernel.engine.state import BatchJob, EngineState, Job, Result
+from mpikernel.engine.state import BatchJob, EngineState, Job
 from mpikernel.interfaces.task import reactor as task_reactor
 from mpikernel.interfaces.task.entries import runs
 from mpikernel.interfaces.task.refusals import MOST_REFUSALS
@@ -211,7 +211,7 @@ class TaskMachine(RuleBasedStateMachine):
             self.check_job(state, job.single(number))
             self.runs[number].append(OK)
             self.ran_on[number] = state.id
-            state.results.append(Result(job, number, b"value", NOW, NOW + length))
+            state.results.append((job, number, b"value", NOW, NOW + length))
         if not job.pending:
             state.queue.popleft()
         send_results(state, self.out)
@@ -269,8 +269,16 @@ class TaskMachine(RuleBasedStateMachine):
             assert isinstance(message, Cancelled)
             for number in message.dropped:
                 assert self.answers[number].status == ABORTED, "its end is told before"
+            for number in message.kept:
+                assert self.has_begun(number), "it is told that it cannot be cancelled any more"
             for number in (*message.dropped, *message.kept):
                 self.told[number].append(number in message.dropped)
+
+    def has_begun(self, number: int) -> bool:
+        """Whether an engine has begun a task at some time, or it has ended."""
+        runs = any(state.running is not None and state.running.command.call == number for state in self.engines)
+        refused = any(task == number for task, *_ in self.refusals)
+        return runs or refused or bool(self.runs[number]) or number in self.answers
 
     def write_down(self, note: Note) -> None:
         rows = [record for row in note.ranges for record in expand(row)]

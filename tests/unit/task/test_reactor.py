@@ -202,6 +202,8 @@ def test_a_next_try_that_its_engine_gives_back_ends_with_its_error() -> None:
     done = bench.fail(0, FIRST, 0)
     bench.react(FIRST, Released(1, 1, 1.0, LATER))
     assert bench.given(FIRST) == [0, 1, 2, 0]
+    bench.react(CLIENT, CancelTasks((0, 2), interrupt=False))
+    assert bench.out.take_messages(FIRST) == [Withdraw((0, 2), CLIENT, interrupt=False)]
     bench.react(FIRST, Withdrawn((0,), (2,), CLIENT))
     assert bench.out.take(CLIENT) == [Parcel(done, [b"description"]), Parcel(Cancelled((), (0, 2)))]
     record = bench.recorded()[0]
@@ -304,6 +306,28 @@ def test_what_was_recalled_is_cancelled_where_it_is_then() -> None:
     bench.react(FIRST, Withdrawn((), (12,), CLIENT))
     assert bench.out.take_messages(SECOND) == [Withdraw((12,), CLIENT, interrupt=False)]
     assert bench.out.take_messages(CLIENT) == [Cancelled((), ())]
+
+
+def test_what_was_recalled_and_is_where_it_was_again_is_cancelled_there() -> None:
+    bench = Bench()
+    submit_batch(bench, 10, 4)
+    run_dry(bench)
+    bench.fill(*range(900, 900 + ROOM))  # the engine that had nothing to do has something
+    bench.react(CLIENT, CancelTasks((12,), interrupt=False))
+    bench.react(CLIENT, CancelTasks((12,), interrupt=False))
+    bench.out.mail.clear()
+    bench.react(FIRST, Withdrawn((12,), (), NOBODY))
+    release(bench, 0, 10, 1, 1.0)
+    assert bench.given_batches(FIRST) == [range(12, 13)]
+    for _ in range(2):  # neither wish has found it: it was on its way
+        bench.react(FIRST, Withdrawn((), (12,), CLIENT))
+        assert bench.out.take_messages(FIRST) == [Withdraw((12,), CLIENT, interrupt=False)]
+        assert bench.out.take_messages(CLIENT) == [Cancelled((), ())]
+    bench.react(FIRST, Withdrawn((12,), (), CLIENT))
+    assert bench.out.take_messages(CLIENT)[-1] == Cancelled((12,), ())
+    bench.react(FIRST, Withdrawn((), (12,), CLIENT))
+    assert bench.out.take_messages(CLIENT) == [Cancelled((), (12,))]
+    assert not bench.state.seats[0].wishes
 
 
 def test_a_task_of_a_batch_that_failed_is_tried_again_by_itself() -> None:
