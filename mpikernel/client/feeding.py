@@ -106,7 +106,8 @@ class Feed:
         self._reader = reader
         self._sizes = sizes
         self._limits = limits
-        self.by_itself = by_itself
+        self._by_itself = by_itself
+        self.pulled = not by_itself
         self._reading = threading.Lock()
         self._asked = False  # to go on after this turn
         result.source = self
@@ -115,7 +116,7 @@ class Feed:
 
     def ended(self, piece: Part | Call, items: int) -> None:
         self._sizes.measured(items, length(piece), lambda: seconds(piece))
-        if self.by_itself and not self.over and not self._asked and self._wanted():
+        if self._by_itself and not self.over and not self._asked and self._wanted():
             self._asked = True
             self._port.loop.afterwards(self.go_on)
 
@@ -130,7 +131,7 @@ class Feed:
     def _room(self) -> int:
         """Items that may be read: what is ahead of those that have ended, or been taken by whoever asks for them."""
         tasks = self._result.tasks
-        return self._limits.items - tasks.items + (tasks.ended_items if self.by_itself else tasks.taken_items)
+        return self._limits.items - tasks.items + (tasks.ended_items if self._by_itself else tasks.taken_items)
 
     def start(self) -> None:
         """Submit the first tasks.
@@ -166,9 +167,9 @@ class Feed:
         if self.abandoned:
             self.stop()
         with self._port.loop.hold:
-            if self.over or self.by_itself:
+            if self.over or self._by_itself:
                 return
-            self.by_itself = True
+            self._by_itself = True
             self._port.state.feeding += 1
         self.go_on()
 
@@ -215,5 +216,5 @@ class Feed:
             if self.over:
                 return
             self.over = True
-            self._port.state.feeding -= self.by_itself
+            self._port.state.feeding -= self._by_itself
             self._result.settle_when_over()

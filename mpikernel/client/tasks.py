@@ -18,7 +18,7 @@ class Source(Protocol):
     """Where the tasks of a map come from."""
 
     over: bool  # whether everything has been submitted that ever will be
-    by_itself: bool  # whether it goes on as tasks end, and not as values are taken
+    pulled: bool  # whether it was made to go on as values are taken, which are let go of then
 
     def ended(self, piece: Part | Call, items: int) -> None:
         """Tasks have ended, which had so many items; told under the loop's lock."""
@@ -96,7 +96,7 @@ class ResultOfTasks(AsyncMapResult):
     @property
     def is_taken(self) -> bool:
         """Whether its values are let go of as they are taken."""
-        return self.source is not None and not self.source.by_itself
+        return self.source is not None and self.source.pulled
 
     def watch(self, numbers: Sequence[int]) -> list[int]:
         """Be able to tell how these tasks end; those whose values have been taken already, of which that is not known here."""
