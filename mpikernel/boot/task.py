@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mpikernel.boot.hosting import Rank
+from mpikernel.interfaces.task.keeping import Keeping
 from mpikernel.interfaces.task.reactor import REACTIONS, tell_all, tick
 from mpikernel.interfaces.task.state import Seat, TaskState
 from mpikernel.wire.arguments import remember_arguments
@@ -10,8 +11,10 @@ from mpikernel.wire.notebook import Notebook
 
 
 def host(rank: Rank) -> None:
-    limit = rank.settings.argument_cache
+    settings = rank.settings
+    limit = settings.argument_cache
     seats = [Seat(number, rank.hosts[number], arguments=remember_arguments(limit)) for number in rank.layout.engines]
-    state = TaskState(Notebook(rank.layout.controller), seats, rank.settings.policy, limit)
+    state = TaskState(Notebook(rank.layout.controller), seats, settings.policy, limit)
+    state.keeping = Keeping(settings.keep_calls, settings.keep_calls_total)
     rank.loop.host(state, REACTIONS, tick)
     rank.at_goodbye.append(lambda out: tell_all(state, out, rank.loop.clock()))

@@ -7,16 +7,18 @@ waited for in `settle`, since their records come from the task interface. Knows 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mpikernel.client.port import Port
+from mpikernel.client.questions import Question
 from mpikernel.errors import LedgerError
-from mpikernel.ledger.codec import decode_page
+from mpikernel.ledger.calls import KeptCall, KeptShared
+from mpikernel.ledger.codec import decode_call, decode_page, decode_shared
 from mpikernel.ledger.pages import FIRST
 from mpikernel.ledger.query import Entry
 from mpikernel.ledger.records import SUBMITTED, Position
 from mpikernel.wire.envelope import Frame, Missing
-from mpikernel.wire.messages import Answer, Purge, Query
+from mpikernel.wire.messages import Answer, FetchCalls, FetchShared, Purge, Query
 
 #: Records of one page; some 60 KiB, so that a page travels in its envelope.
 PAGE = 500
@@ -58,6 +60,24 @@ class RemoteLedger:
         answer, _ = self._ask(lambda number: Purge(number, run, tuple(calls)))
         return answer.removed
 
+    def calls(self, run: int, tasks: Iterable[int]) -> Iterator[tuple[KeptCall, list[bytes]]]:
+        """What tasks of a run call, and its frames; in order, of tasks that were submitted together once. Errors as in `entries`.
+
+        Of a task of which it is not kept nothing comes.
+        """
+        left = sorted(set(tasks))
+        while left:
+            asked, answered = tuple(left[:PAGE]), 0
+            answer, frames = self._ask(lambda number, asked=asked: FetchCalls(number, run, asked))  # type: ignore[misc]  # a lambda's default
+            yield from (decode_call(frame) for frame in frames)
+            answered = asked[-1] + 1 if answer.following is None else answer.following[1]
+            left = [task for task in left if task >= answered]
+
+    def shared(self, run: int, name: bytes) -> tuple[KeptShared, list[bytes]] | None:
+        """What calls of a run name, and its frames; None if it is not kept. Errors as in `entries`."""
+        _, frames = self._ask(lambda number: FetchShared(number, run, name))
+        return decode_shared(frames[0]) if frames else None
+
     def settle(self) -> None:
         """Wait until the ledger knows of every task's end that this script knows of; records of one engine's tasks come in order."""
         tally, hold = self._port.state.tally, self._port.loop.hold
@@ -79,7 +99,7 @@ class RemoteLedger:
         answer, frames = self._ask(lambda number: Query(number, first, last, PAGE))
         return answer, frames[0]
 
-    def _ask(self, make: Callable[[int], Query | Purge]) -> tuple[Answer, Sequence[Frame]]:
+    def _ask(self, make: Callable[[int], Question]) -> tuple[Answer, Sequence[Frame]]:
         port, questions = self._port, self._port.questions
         port.check_open()
         with port.loop.hold:

@@ -13,6 +13,7 @@ from mpikernel.client.here import find_port
 from mpikernel.client.intake import Initializer
 from mpikernel.client.port import Port
 from mpikernel.client.queries import Jobs, Queries
+from mpikernel.client.resubmitting import Again, Resubmissions
 from mpikernel.client.result import AsyncResult, seconds
 from mpikernel.client.view import Targets
 from mpikernel.errors import ClosedError
@@ -169,6 +170,28 @@ class Client:
             UsageError: it is gone, since values are not kept in the ledger; tells how the call ended. Or there is no such call.
         """
         return Queries(self.port).result(job)
+
+    def resubmit(self, jobs: Again, *, run: int | None = None) -> AsyncResult:
+        """Make tasks again that have ended, of this or of earlier runs in the same cluster directory: as new tasks, with new ids.
+
+        They call what they called then, with what they were called with: functions and arguments are as they were, whatever the script has
+        made of them. So are priority, retries, recovery, limits and targets; what they had to wait for is not waited for again.
+        The task of a chunk of a map calls all of its items.
+
+        Args:
+            jobs: ids of tasks, AsyncResults, or rows of `db_query`, which name their runs. Each is made once.
+            run: the number of the run that ids are of; this one if None.
+
+        Returns:
+            the AsyncResult of the new tasks, in the order of `jobs`: a list of values, or the bare value for a single id, row or call. A
+            chunk gives the list of its items' values.
+
+        Raises:
+            UsageError: one of them is unknown, was purged, is a direct call, has not ended, or is for engines that this world has not;
+                or the ledger does not have what it calls, because that was too large (setting `keep_calls`). Nothing was submitted.
+            LedgerError: the ledger cannot be read.
+        """
+        return Resubmissions(self.port).resubmit(jobs, run)
 
     def queue_status(self, targets: Targets = None, verbose: bool = False) -> dict[Any, Any]:
         """How many calls of this script engines have: ``{engine: {"queue": n, "completed": n, "tasks": n}, "unassigned": n}``.

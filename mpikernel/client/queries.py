@@ -33,32 +33,32 @@ class Queries:
 
     def __init__(self, port: Port) -> None:
         self._port = port
-        self._ledger = RemoteLedger(port)
+        self.ledger = RemoteLedger(port)
 
     @property
     def run(self) -> int:
-        return self._ledger.run
+        return self.ledger.run
 
     # any record, of any run --------------------------------------------------------------------------------------------
 
     def find(self, query: Mapping[str, Any], keys: Iterable[str] | None, limit: int | None, order: str | None) -> list[dict[str, Any]]:
         test, rank, columns = parse(query), ranking(order, limit), _columns(keys)
-        self._ledger.settle()
-        entries = self._ledger.entries(*span_of(query))
+        self.ledger.settle()
+        entries = self.ledger.entries(*span_of(query))
         return [{name: find(entry) for name, find in columns.items()} for entry in rank(filter(test, entries))]
 
     # the calls of this run ---------------------------------------------------------------------------------------------
 
     def history(self) -> list[int]:
-        recorded = {entry.record.task for entry in self._ledger.entries((self.run, FIRST[1]), (self.run, LAST[1]))}
+        recorded = {entry.record.task for entry in self.ledger.entries((self.run, FIRST[1]), (self.run, LAST[1]))}
         return sorted(recorded.union(call.id for call in self._open()))
 
     def statuses(self, jobs: Jobs | None) -> dict[str, list[int]]:
         ids = self.history() if jobs is None else call_ids(jobs)
         pending = {call.id for call in self._open()}
-        self._ledger.settle()
-        found = {entry.record.task: entry.record.status for entry in self._recorded(self.run, set(ids) - pending)}
-        self._refuse_unknown(self.run, [number for number in ids if number not in found and number not in pending])
+        self.ledger.settle()
+        found = {entry.record.task: entry.record.status for entry in self.recorded(self.run, set(ids) - pending)}
+        self.refuse_unknown(self.run, [number for number in ids if number not in found and number not in pending])
         completed = [number for number in ids if number not in pending]
         failed = [number for number in completed if found[number] not in (OK, SUBMITTED)]
         return {"pending": [number for number in ids if number in pending], "completed": completed, "failed": failed}
@@ -71,8 +71,8 @@ class Queries:
             held = self._port.state.tally.submitted_with(number)
         if isinstance(held, AsyncResult) and number in held.msg_ids:
             return held
-        self._ledger.settle()
-        for entry in self._recorded(self.run, {number}):
+        self.ledger.settle()
+        for entry in self.recorded(self.run, {number}):
             raise UsageError(f"{_told(entry)}; its AsyncResult was let go of, and values are not kept: hold it, or make the call again")
         raise self._unknown(self.run, [number])
 
@@ -97,8 +97,8 @@ class Queries:
         return status[engines[0]] if names_one(targets) else status
 
     def _add_completed(self, status: dict[Any, Any], engines: Sequence[int]) -> None:
-        self._ledger.settle()
-        for entry in self._ledger.entries((self.run, FIRST[1]), (self.run, LAST[1])):
+        self.ledger.settle()
+        for entry in self.ledger.entries((self.run, FIRST[1]), (self.run, LAST[1])):
             if entry.record.engine in engines and ended(entry):
                 status[entry.record.engine]["completed"].append(entry.record.task)
 
@@ -107,7 +107,7 @@ class Queries:
     def purge(self, jobs: Jobs | str | None, targets: Targets, run: int | None) -> int:
         if jobs is None and targets is None:
             raise UsageError("say what is to be purged: ids of calls, AsyncResults, 'all', or the targets whose calls it is")
-        self._ledger.settle()
+        self.ledger.settle()
         removed = 0
         if isinstance(jobs, str):
             if jobs != "all":
@@ -121,43 +121,46 @@ class Queries:
         return removed
 
     def _purge_calls(self, ids: set[int], run: int) -> int:
-        found = {entry.record.task: ended(entry) for entry in self._recorded(run, ids)}
-        pending = sorted({number for number, over in found.items() if not over} | (ids & self._open_ids(run)))
+        found = {entry.record.task: ended(entry) for entry in self.recorded(run, ids)}
+        pending = sorted({number for number, over in found.items() if not over} | (ids & self.open_ids(run)))
         if pending:
-            raise UsageError(f"{_these(pending)} not ended and cannot be purged; nothing was")
-        self._refuse_unknown(run, sorted(ids - found.keys()))
+            raise UsageError(f"{these_have(pending)} not ended and cannot be purged; nothing was")
+        self.refuse_unknown(run, sorted(ids - found.keys()))
         return sum(self._remove(span, lambda entry: entry.record.task in ids and ended(entry)) for span in _spans(run, ids))
 
     def _remove(self, span: tuple[Position, Position], test: Test) -> int:
         removed, run, batch = 0, 0, list[int]()
-        for entry in filter(test, self._ledger.entries(*span)):
+        for entry in filter(test, self.ledger.entries(*span)):
             if batch and (entry.run != run or len(batch) == BATCH):
-                removed += self._ledger.remove(run, batch)
+                removed += self.ledger.remove(run, batch)
                 batch.clear()
             run = entry.run
             batch.append(entry.record.task)
-        return removed + (self._ledger.remove(run, batch) if batch else 0)
+        return removed + (self.ledger.remove(run, batch) if batch else 0)
 
-    # -------------------------------------------------------------------------------------------------------------------
+    # records of some calls, for whoever needs them ------------------------------------------------------------------------
 
     def _open(self) -> list[Call]:
         with self._port.loop.hold:
             return self._port.state.open_calls
 
-    def _open_ids(self, run: int) -> set[int]:
+    def open_ids(self, run: int) -> set[int]:
+        """Of a run the calls that this script knows not to have ended."""
         return {call.id for call in self._open()} if run == self.run else set()
 
-    def _recorded(self, run: int, ids: set[int]) -> Iterator[Entry]:
+    def recorded(self, run: int, ids: set[int]) -> Iterator[Entry]:
+        """The records of calls, as far as there are any."""
         for span in _spans(run, ids):
-            yield from (entry for entry in self._ledger.entries(*span) if entry.record.task in ids)
+            yield from (entry for entry in self.ledger.entries(*span) if entry.record.task in ids)
 
-    def _refuse_unknown(self, run: int, ids: Sequence[int]) -> None:
+    def refuse_unknown(self, run: int, ids: Sequence[int]) -> None:
+        """Raise a UsageError if there are any of which nothing is recorded."""
         if ids:
             raise self._unknown(run, ids)
 
     def _unknown(self, run: int, ids: Sequence[int]) -> UsageError:
         which = "this run" if run == self.run else f"run {run}"
-        what = f"call {ids[0]}" if len(ids) == 1 else f"calls {_named(ids)}"
+        what = f"call {ids[0]}" if len(ids) == 1 else f"calls {named(ids)}"
         return UsageError(f"the ledger has no {what} of {which}: never made, or purged")
 
 
@@ -232,12 +235,14 @@ def _counted(told: Any) -> Any:
     return len(told) if isinstance(told, list) else {name: len(ids) for name, ids in told.items()}
 
 
-def _named(ids: Sequence[int]) -> str:
+def named(ids: Sequence[int]) -> str:
+    """Ids as an error names them."""
     return ", ".join(map(str, ids[:NAMED])) + (f" and {len(ids) - NAMED} more" if len(ids) > NAMED else "")
 
 
-def _these(ids: Sequence[int]) -> str:
-    return f"call {ids[0]} has" if len(ids) == 1 else f"calls {_named(ids)} have"
+def these_have(ids: Sequence[int]) -> str:
+    """The same, as the beginning of a sentence."""
+    return f"call {ids[0]} has" if len(ids) == 1 else f"calls {named(ids)} have"
 
 
 def _told(entry: Entry) -> str:

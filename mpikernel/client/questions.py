@@ -7,8 +7,10 @@ from collections.abc import Callable
 from msgspec import Struct, field
 
 from mpikernel.wire.loop import Outbox
-from mpikernel.wire.messages import Answer, Purge, Query
+from mpikernel.wire.messages import Answer, FetchCalls, FetchShared, Purge, Query
 from mpikernel.wire.transport import Arrival
+
+Question = Query | Purge | FetchCalls | FetchShared
 
 
 class Questions(Struct, eq=False):
@@ -16,7 +18,7 @@ class Questions(Struct, eq=False):
     next: int = 0
     open: dict[int, Arrival | None] = field(default_factory=dict)  # by number, with the answer once it is there
 
-    def ask(self, out: Outbox, controller: int, make: Callable[[int], Query | Purge]) -> int:
+    def ask(self, out: Outbox, controller: int, make: Callable[[int], Question]) -> int:
         """Send a question that is made with its number, and return that."""
         number = self.next
         self.next += 1

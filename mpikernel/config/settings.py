@@ -66,6 +66,14 @@ class Settings(Struct, frozen=True):
         int,
         Meta(ge=1, le=1_000_000, description="records after which the ledger commits at once"),
     ] = 4000
+    keep_calls: Annotated[
+        int,
+        Meta(ge=0, le=2**31, description="bytes up to which the ledger keeps what a task is called with, to resubmit it; 0: keep nothing"),
+    ] = 2**20
+    keep_calls_total: Annotated[
+        int,
+        Meta(ge=0, le=2**50, description="bytes of what tasks are called with that the ledger keeps of one run"),
+    ] = 2**30
     grace: Annotated[
         float,
         Meta(ge=0.1, le=600, description="seconds that ranks get to end by themselves before the world is aborted"),

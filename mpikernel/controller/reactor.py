@@ -7,10 +7,16 @@ closed, everybody is told to leave. Whoever does not stop within the grace is na
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
+from itertools import islice
+
+from msgspec.structs import replace
 
 from mpikernel.controller import answering
 from mpikernel.controller.state import ControllerState
+from mpikernel.ledger.calls import KeptCall, KeptShared
 from mpikernel.ledger.records import expand
+from mpikernel.wire.envelope import Frame, Missing
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import SCRIPT_ENDED, Goodbye, Leave, Note, ScriptEnded, Signalled, Stop
 from mpikernel.wire.transport import Arrival
@@ -18,11 +24,25 @@ from mpikernel.world.exit_codes import SIGNAL_BASE
 
 
 def on_note(state: ControllerState, out: Outbox, arrival: Arrival, now: float) -> None:
-    assert isinstance(arrival.message, Note)
-    if not state.left:  # else the run is closed, and what it cut short stays unfinished in it
-        for records in arrival.message.ranges:
-            state.ledger.write(expand(records))
-        state.ledger.write(arrival.message.records)
+    note = arrival.message
+    assert isinstance(note, Note)
+    if state.left:  # the run is closed, and what it cut short stays unfinished in it
+        return
+    for records in note.ranges:
+        state.ledger.write(expand(records))
+    state.ledger.write(note.records)
+    frames = iter(arrival.frames)
+    for shared in note.kept_shared:
+        _keep(state, shared, list(islice(frames, shared.parts)))
+    for call in note.kept_calls:
+        _keep(state, call, list(islice(frames, call.parts)))
+
+
+def _keep(state: ControllerState, kept: KeptCall | KeptShared, frames: Sequence[Frame]) -> None:
+    """Keep what tasks call, or what calls share; only that it was too much, if there was no memory for it here."""
+    if any(isinstance(frame, Missing) for frame in frames):
+        kept, frames = replace(kept, parts=0), ()
+    state.ledger.keep(kept, frames)
 
 
 def on_script_ended(state: ControllerState, out: Outbox, arrival: Arrival, now: float) -> None:

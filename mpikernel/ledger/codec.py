@@ -1,6 +1,7 @@
 """How records and runs become rows: a key whose byte order is the order of reading, and a value that msgspec encodes.
 
-Knows nothing of where rows are kept. A change of keys or values raises `records.FORMAT`.
+Knows nothing of where rows are kept. A change of keys or values raises `records.FORMAT`; a new kind of row, which readers that do not know
+it pass over, does not.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from mpikernel.ledger.calls import KeptCall, KeptShared
 from mpikernel.ledger.records import Position, Record, Run
 
 #: Where the format and the last writer are kept, in ASCII. They sort before everything else.
@@ -18,11 +20,14 @@ FORMAT_KEY = b"\x00format"
 WRITER_KEY = b"\x00writer"
 
 _RUN = struct.Struct(">BI")  # 1, run
-_RECORD = struct.Struct(">BIQ")  # 2, run, task
+_RECORD = struct.Struct(">BIQ")  # 2, run, task; or 3, run, the last task of a call: so the first key from a task on is that of its call
 
 _encoder = msgspec.msgpack.Encoder()
 _run_decoder = msgspec.msgpack.Decoder(Run)
 _record_decoder = msgspec.msgpack.Decoder(Record)
+_call_decoder = msgspec.msgpack.Decoder(tuple[KeptCall, list[bytes]])
+_header_decoder = msgspec.msgpack.Decoder(tuple[KeptCall, msgspec.Raw])
+_shared_decoder = msgspec.msgpack.Decoder(tuple[KeptShared, list[bytes]])
 _page_decoder = msgspec.msgpack.Decoder(list[tuple[int, Record]])
 
 #: Every run's key is in [first, end).
@@ -42,6 +47,24 @@ def record_range(run: int | None) -> tuple[bytes, bytes]:
     return (b"\x02", b"\x03") if run is None else (_RUN.pack(2, run), _RUN.pack(2, run + 1))
 
 
+def call_key(run: int, last: int) -> bytes:
+    return _RECORD.pack(3, run, last)
+
+
+def call_range(run: int) -> tuple[bytes, bytes]:
+    """As `record_range`, of a run's calls."""
+    return _RUN.pack(3, run), _RUN.pack(3, run + 1)
+
+
+def shared_key(run: int, name: bytes) -> bytes:
+    return _RUN.pack(4, run) + name
+
+
+def shared_range(run: int) -> tuple[bytes, bytes]:
+    """As `record_range`, of what a run's calls share."""
+    return _RUN.pack(4, run), _RUN.pack(4, run + 1)
+
+
 def run_of(key: bytes) -> int:
     """The run that the record with this key belongs to."""
     number: int = _RECORD.unpack(key)[1]
@@ -49,7 +72,7 @@ def run_of(key: bytes) -> int:
 
 
 def position_of(key: bytes) -> Position:
-    """The run and the task of the record with this key."""
+    """The run and the task of the record with this key; of a call the last task."""
     _, run, task = _RECORD.unpack(key)
     return run, task
 
@@ -67,6 +90,23 @@ def decode_run(data: bytes) -> Run:
 
 def decode_record(data: bytes) -> Record:
     return _record_decoder.decode(data)
+
+
+def encode_kept(kept: KeptCall | KeptShared, frames: Sequence[bytes | bytearray | memoryview]) -> bytes:
+    return _encoder.encode((kept, frames))
+
+
+def decode_call(data: bytes | bytearray | memoryview) -> tuple[KeptCall, list[bytes]]:
+    return _call_decoder.decode(data)
+
+
+def header_of_call(data: bytes) -> KeptCall:
+    """As `decode_call`, without its frames."""
+    return _header_decoder.decode(data)[0]
+
+
+def decode_shared(data: bytes | bytearray | memoryview) -> tuple[KeptShared, list[bytes]]:
+    return _shared_decoder.decode(data)
 
 
 def encode_page(rows: Sequence[tuple[bytes, bytes]]) -> bytes:

@@ -84,6 +84,10 @@ class LmdbStore:
             yield from chunk
             first = chunk[-1][0] + b"\0"
 
+    def find(self, first: bytes, end: bytes) -> Row | None:
+        with _explained(f"the ledger in {self.name} cannot be read"), self._environment.begin() as transaction:
+            return next(_scan(transaction, first, end), None)
+
     def commit(self, rows: list[Row], removed: Sequence[bytes] = ()) -> int:
         with _explained(f"the ledger in {self.name} cannot be written", self._folder):
             while True:
@@ -129,6 +133,10 @@ class LmdbSnapshot:
     def scan(self, first: bytes, end: bytes) -> Iterator[Row]:
         with _explained(f"the ledger in {self.name} cannot be read"):
             yield from _scan(self._transaction, first, end)
+
+    def find(self, first: bytes, end: bytes) -> Row | None:
+        with _explained(f"the ledger in {self.name} cannot be read"):
+            return next(_scan(self._transaction, first, end), None)
 
     def close(self) -> None:
         self._environment.close()  # ends the transaction too

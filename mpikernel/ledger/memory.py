@@ -19,6 +19,10 @@ class MemoryStore:
         for key in sorted(key for key in self._rows if first <= key < end):
             yield key, self._rows[key]
 
+    def find(self, first: bytes, end: bytes) -> Row | None:
+        key = min((key for key in self._rows if first <= key < end), default=None)
+        return None if key is None else (key, self._rows[key])
+
     def commit(self, rows: list[Row], removed: Sequence[bytes] = ()) -> int:
         self._rows.update(rows)
         return sum(self._rows.pop(key, None) is not None for key in removed)

@@ -6,11 +6,22 @@ Every method may raise LedgerError; its text names the folder and says what to d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
+from mpikernel.ledger.calls import KeptCall, KeptShared
 from mpikernel.ledger.pages import Page
 from mpikernel.ledger.records import Position, Record, Run
+
+#: What a frame may be.
+Bytes = bytes | bytearray | memoryview
+
+
+class KeptRow(NamedTuple):
+    """What some tasks call, as it is stored."""
+
+    last: int  # of the tasks
+    data: bytes
 
 
 class LedgerReader(Protocol):
@@ -32,6 +43,15 @@ class LedgerReader(Protocol):
     def page(self, first: Position, last: Position, limit: int) -> Page:
         """The first `limit` records (at least one) from `first` to `last`, both included; in the order of `records`."""
 
+    def calls(self, run: int, tasks: Iterable[int]) -> Iterator[KeptRow]:
+        """What these tasks call, for `codec.decode_call`: in order of id, of tasks that were submitted together once.
+
+        Of a task of which it is not kept nothing comes, or what the next task calls.
+        """
+
+    def shared(self, run: int, name: bytes) -> bytes | None:
+        """What calls name, for `codec.decode_shared`; None if it is not kept."""
+
     def close(self) -> None:
         """Let go of what was opened. A second time it does nothing."""
 
@@ -45,7 +65,7 @@ class Ledger(LedgerReader, Protocol):
 
     @property
     def pending(self) -> int:
-        """How many records are written and not yet committed."""
+        """How many records and calls are written and not yet committed."""
 
     def begin_run(self, run: Run) -> int:
         """Open a run and return its number, which is one more than the last one's; `run.number` is ignored.
@@ -57,6 +77,12 @@ class Ledger(LedgerReader, Protocol):
         """Take records of the open run. Reads of this ledger see them at once; they are durable after the next commit.
 
         A record replaces the one of the same task in the same run.
+        """
+
+    def keep(self, kept: KeptCall | KeptShared, frames: Sequence[Bytes]) -> None:
+        """Take what tasks of the open run call, or what calls share. It is seen and durable like a record.
+
+        It stays as long as there is a record of one of these tasks; and what is shared as long as the run is open, or has a call.
         """
 
     def commit(self) -> None:

@@ -17,7 +17,9 @@ import msgspec
 
 from mpikernel.errors import LedgerError
 from mpikernel.ledger import codec
+from mpikernel.ledger.calls import KeptCall, KeptShared
 from mpikernel.ledger.pages import Page
+from mpikernel.ledger.promise import Bytes, KeptRow
 from mpikernel.ledger.records import Position, Record, Run
 
 T = TypeVar("T")
@@ -33,6 +35,9 @@ class ReadStore(Protocol):
 
     def scan(self, first: bytes, end: bytes) -> Iterator[Row]:
         """The rows with first <= key < end in order of their keys, read as they are asked for."""
+
+    def find(self, first: bytes, end: bytes) -> Row | None:
+        """The first of the rows that `scan` would give, and no other is read."""
 
     def close(self) -> None:
         """Let go of what was opened. A second time it does nothing."""
@@ -71,8 +76,27 @@ class StoredReader:
         following = codec.position_of(rows.pop()[0]) if len(rows) > limit else None
         return Page(codec.encode_page(rows), following)
 
+    def calls(self, run: int, tasks: Iterable[int]) -> Iterator[KeptRow]:
+        return self._calls(run, tasks)
+
+    def shared(self, run: int, name: bytes) -> bytes | None:
+        key = codec.shared_key(run, name)
+        row = self._store.find(key, key + b"\0")
+        return None if row is None else row[1]
+
     def close(self) -> None:
         self._store.close()
+
+    def _calls(self, run: int, tasks: Iterable[int]) -> Iterator[KeptRow]:
+        last = -1
+        for task in sorted(tasks):
+            if task <= last:
+                continue
+            row = self._store.find(codec.call_key(run, task), codec.call_range(run)[1])
+            if row is None:
+                return
+            last = self._decoded(codec.position_of, row[0])[1]
+            yield KeptRow(last, row[1])
 
     def _rows(self, first: bytes, end: bytes) -> Iterator[Row]:
         return self._store.scan(first, end)
@@ -118,6 +142,18 @@ class StoredLedger(StoredReader):
         for record in records:
             self._pending[codec.record_key(number, record.task)] = codec.encode(record)
 
+    def keep(self, kept: KeptCall | KeptShared, frames: Sequence[Bytes]) -> None:
+        number = self._begun().number
+        key = codec.call_key(number, kept.last) if isinstance(kept, KeptCall) else codec.shared_key(number, kept.name)
+        self._pending[key] = codec.encode_kept(kept, frames)
+
+    def calls(self, run: int, tasks: Iterable[int]) -> Iterator[KeptRow]:
+        self.commit()  # what is pending is not looked at then
+        return self._calls(run, tasks)
+
+    def shared(self, run: int, name: bytes) -> bytes | None:
+        return self._pending.get(codec.shared_key(run, name)) or super().shared(run, name)
+
     def commit(self) -> None:
         if self._pending:
             self._home.commit(sorted(self._pending.items()))
@@ -125,10 +161,22 @@ class StoredLedger(StoredReader):
 
     def remove(self, run: int, tasks: Iterable[int]) -> int:
         self._begun()
-        keys = [codec.record_key(run, task) for task in tasks]
-        removed = self._home.commit(sorted(self._pending.items()), keys)
-        self._pending.clear()
+        self.commit()
+        gone = set(tasks)
+        calls = [codec.call_key(run, call.last) for call in self._calls_that_end_with(run, gone)]
+        removed = self._home.commit([], [*(codec.record_key(run, task) for task in gone), *calls]) - len(calls)
+        if calls and run != self.run and self._home.find(*codec.call_range(run)) is None:
+            self._home.commit([], [key for key, _ in self._home.scan(*codec.shared_range(run))])
         return removed
+
+    def _calls_that_end_with(self, run: int, gone: set[int]) -> Iterator[KeptCall]:
+        """What is called by some of these tasks, and by no others that are on record."""
+        for row in self._calls(run, gone):
+            call = self._decoded(codec.header_of_call, row.data)
+            keys = codec.record_key(run, call.first), codec.record_key(run, call.last) + b"\0"
+            recorded = (codec.position_of(key)[1] for key, _ in self._home.scan(*keys))
+            if not gone.isdisjoint(range(call.first, call.last + 1)) and all(task in gone for task in recorded):
+                yield call
 
     def end_run(self, exit_code: int, ended: float) -> None:
         run = msgspec.structs.replace(self._begun(), exit_code=exit_code, ended=ended)

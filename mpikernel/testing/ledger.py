@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from mpikernel.errors import LedgerError
-from mpikernel.ledger.codec import decode_page
+from mpikernel.ledger.calls import KeptCall, KeptShared
+from mpikernel.ledger.codec import decode_call, decode_page, decode_shared
 from mpikernel.ledger.pages import FIRST, LAST
 from mpikernel.ledger.promise import Ledger, LedgerReader
 from mpikernel.ledger.records import ABORTED, ERROR, OK, Position, Record, Run
@@ -33,6 +34,11 @@ def check_ledger(make: Make, reopen: Reopen) -> None:
 def record(task: int, status: str = "submitted") -> Record:
     """A record of which every field is told by its task, but for the status."""
     return Record(task, "apply", f"f{task}", task % 5, task % 7, f"host{task % 3}", task + 0.25, task + 0.5, task + 0.75, status)
+
+
+def call(first: int, count: int = 1) -> KeptCall:
+    """What some tasks call, of which every field is told by them."""
+    return KeptCall(first, count, b"f%d" % first, f"f{first}", b"terms", first % 2 == 0, b"\1" * 4 * count, 10 * count, 1)
 
 
 def contents(reader: LedgerReader, run: int | None = None) -> dict[tuple[int, int], Record]:
@@ -190,8 +196,67 @@ def what_is_removed_is_gone_for_good(ledger: Ledger, reopen: Reopen) -> None:
     assert contents(ledger)[2, 1].status == ERROR
 
 
+def what_tasks_call_is_found_by_each_of_them(ledger: Ledger, reopen: Reopen) -> None:
+    ledger.begin_run(RUN)
+    for kept in (call(3), call(5, 4), call(300), call(2**40, 2)):
+        ledger.keep(kept, [memoryview(b"frame of %d" % kept.first), bytearray(b"\0" * kept.count)])
+    for asked, found in (([3], [3]), ([5], [5]), ([6, 8, 7], [5]), ([300, 3, 5], [3, 5, 300]), ([2**40 + 1], [2**40]), ([2**41], [])):
+        assert _called(ledger, 1, asked) == found
+    assert 9 not in _called(ledger, 1, [9, 10])
+    assert _called(ledger, 2, [3]) == []
+    ledger.commit()
+    reader = reopen(ledger)
+    [row] = reader.calls(1, [7])
+    assert (row.last, decode_call(row.data)) == (8, (call(5, 4), [b"frame of 5", b"\0\0\0\0"]))
+    reader.close()
+
+
+def what_calls_share_is_kept_by_run(ledger: Ledger, reopen: Reopen) -> None:
+    ledger.begin_run(RUN)
+    ledger.keep(KeptShared(b"digest", 7, 2), [b"code", b"cell"])
+    assert ledger.shared(1, b"digest") is not None
+    ledger.commit()
+    reader = reopen(ledger)
+    data = reader.shared(1, b"digest")
+    assert data is not None
+    assert decode_shared(data) == (KeptShared(b"digest", 7, 2), [b"code", b"cell"])
+    assert reader.shared(1, b"diges") is reader.shared(2, b"digest") is None
+    reader.close()
+
+
+def what_tasks_call_goes_with_the_last_of_their_records(ledger: Ledger, reopen: Reopen) -> None:
+    ledger.begin_run(RUN)
+    ledger.write(map(record, (1, 2, 3, 4, 9)))
+    for kept in (call(1), call(2, 3), call(9)):
+        ledger.keep(kept, [b"frame"])
+    ledger.keep(KeptShared(b"f", 1, 1), [b"code"])
+    assert ledger.remove(1, [1, 2, 3]) == 3
+    assert _called(ledger, 1, [1, 2, 9]) == [2, 9]
+    assert ledger.remove(1, [4, 9]) == 2
+    assert _called(ledger, 1, range(10)) == []
+    assert ledger.shared(1, b"f") is not None
+    ledger.end_run(0, 2.5)
+
+
+def what_calls_share_goes_with_the_last_of_an_earlier_run(ledger: Ledger, reopen: Reopen) -> None:
+    for _ in range(2):
+        ledger.begin_run(RUN)
+        ledger.write([record(1), record(2)])
+        ledger.keep(call(1), [b"frame"])
+        ledger.keep(call(2), [b"frame"])
+        ledger.keep(KeptShared(b"f", 1, 1), [b"code"])
+        ledger.end_run(0, 2.5)
+    ledger.begin_run(RUN)
+    ledger.remove(1, [1])
+    assert ledger.shared(1, b"f") is not None
+    ledger.remove(1, [2])
+    assert ledger.shared(1, b"f") is None
+    assert ledger.shared(2, b"f") is not None
+
+
 def one_run_is_open_at_a_time(ledger: Ledger, reopen: Reopen) -> None:
     _refused(lambda: ledger.write([record(1)]))
+    _refused(lambda: ledger.keep(call(1), [b"frame"]))
     _refused(lambda: ledger.remove(1, [1]))
     _refused(lambda: ledger.end_run(0, 2.0))
     assert ledger.run == 0
@@ -228,9 +293,18 @@ CHECKS: tuple[Callable[[Ledger, Reopen], None], ...] = (
     reading_goes_on_while_more_is_written,
     pages_hold_the_records_once_and_in_order,
     what_is_removed_is_gone_for_good,
+    what_tasks_call_is_found_by_each_of_them,
+    what_calls_share_is_kept_by_run,
+    what_tasks_call_goes_with_the_last_of_their_records,
+    what_calls_share_goes_with_the_last_of_an_earlier_run,
     one_run_is_open_at_a_time,
     closing_commits_and_leaves_the_run_open,
 )
+
+
+def _called(reader: LedgerReader, run: int, tasks: Iterable[int]) -> list[int]:
+    """The first task of each of the calls that are found."""
+    return [decode_call(row.data)[0].first for row in reader.calls(run, tasks)]
 
 
 def _paged(ledger: Ledger, first: Position, last: Position, limit: int) -> list[list[tuple[Position, Record]]]:

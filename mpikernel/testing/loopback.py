@@ -26,6 +26,7 @@ from mpikernel.engine import reactor as engine
 from mpikernel.engine.runner import report
 from mpikernel.engine.state import BatchJob, EngineState, Job
 from mpikernel.interfaces.task import reactor as task
+from mpikernel.interfaces.task.keeping import Keeping
 from mpikernel.interfaces.task.state import Seat, TaskState
 from mpikernel.ledger.memory import MemoryLedger
 from mpikernel.ledger.records import Run
@@ -39,6 +40,9 @@ from mpikernel.wire.messages import Apply, Done
 from mpikernel.wire.notebook import Notebook
 from mpikernel.wire.payload import dump, load, load_function
 from mpikernel.world.layout import arrange
+
+#: Bytes of what a task is called with that the ledger keeps.
+KEPT = 1 << 16
 
 #: What stands for the user's code: (engine id, job) -> value; what it raises is the call's error.
 Perform = Callable[[int, Job], Any]
@@ -75,6 +79,7 @@ class LoopbackWorld:
         self.controller = ControllerState(self.layout.size, self.ledger, commit_interval=0.05, commit_records=4000, grace=3.0)
         self.hosts = tuple(f"host{rank}" for rank in range(self.layout.size))
         self.task = TaskState(Notebook(0), [Seat(rank, self.hosts[rank]) for rank in self.layout.engines])
+        self.task.keeping = Keeping(KEPT, 100 * KEPT)
         self.engines = [EngineState(number, rank, self.hosts[rank]) for number, rank in enumerate(self.layout.engines)]
         client = ClientState(1, Notebook(0), 2, self.layout.engines, self.hosts, self.loops[1].afterwards, Traffic(1 << 28, 1 << 16))
         self.port = Port(client, self.loops[1], stream=False)

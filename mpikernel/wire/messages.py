@@ -6,12 +6,18 @@ that only the far end opens. The type alone says which role it is for (`RECEIVER
 
 from __future__ import annotations
 
-from mpikernel.ledger.records import Position, Record, RecordRange
+from mpikernel.ledger.calls import KeptCall, KeptShared
+from mpikernel.ledger.records import Record, RecordRange
 from mpikernel.wire.batches import DoneBatch as DoneBatch
 from mpikernel.wire.batches import ReleasedBatch as ReleasedBatch
 from mpikernel.wire.batches import RunBatch as RunBatch
 from mpikernel.wire.batches import SubmitBatch as SubmitBatch
 from mpikernel.wire.message import Message as Message
+from mpikernel.wire.questions import Answer as Answer
+from mpikernel.wire.questions import FetchCalls as FetchCalls
+from mpikernel.wire.questions import FetchShared as FetchShared
+from mpikernel.wire.questions import Purge as Purge
+from mpikernel.wire.questions import Query as Query
 from mpikernel.wire.terms import Terms
 from mpikernel.world.roles import Role
 
@@ -278,50 +284,21 @@ class Unshare(Message, frozen=True, array_like=True, tag=37):
 
 
 class Note(Message, frozen=True, array_like=True, tag=40):
-    """Records for the ledger: those of `ranges`, and then single ones."""
+    """Records for the ledger: those of `ranges`, and then single ones; and what tasks call.
+
+    Frames: what those of `kept_shared` and `kept_calls` say.
+    """
 
     records: tuple[Record, ...]
     ranges: tuple[RecordRange, ...] = ()
+    kept_shared: tuple[KeptShared, ...] = ()
+    kept_calls: tuple[KeptCall, ...] = ()
 
 
 class ScriptEnded(Message, frozen=True, array_like=True, tag=41):
     """The script is over; the world ends with this exit code."""
 
     code: int
-
-
-# client -> controller, and its answers: the ledger ------------------------------------------------------------------------------
-
-
-class Query(Message, frozen=True, array_like=True, tag=45):
-    """Send the first records, at most `limit`, from one position to another, both included. What they are searched for the client knows."""
-
-    query: int
-    first: Position
-    last: Position
-    limit: int
-
-
-class Purge(Message, frozen=True, array_like=True, tag=46):
-    """Remove the records of these calls, which have ended, from the ledger."""
-
-    query: int
-    run: int
-    calls: tuple[int, ...]
-
-
-class Answer(Message, frozen=True, array_like=True, tag=47):
-    """controller -> client: one answer to each Query and each Purge. Frames: the page that was asked for.
-
-    `run` is the number of this run, `following` the position at which a page would go on, `removed` the number of records that a Purge
-    removed; `error` says what is wrong with the ledger.
-    """
-
-    query: int
-    run: int
-    following: Position | None
-    removed: int
-    error: str
 
 
 # any rank <-> controller -----------------------------------------------------------------------------------------------------
@@ -366,7 +343,7 @@ RECEIVERS: dict[type[Message], Role | None] = {
     **dict.fromkeys((Done, DoneBatch, Output, Cancelled, Described, Lost, Answer), Role.SCRIPT),
     **dict.fromkeys((Submit, SubmitBatch, SubmitFunction, CancelTasks), Role.TASK),
     **dict.fromkeys((Released, ReleasedBatch, Failed, Withdrawn, LostForTasks), Role.TASK),
-    **dict.fromkeys((Note, ScriptEnded, Signalled, Goodbye, Query, Purge), Role.CONTROLLER),
+    **dict.fromkeys((Note, ScriptEnded, Signalled, Goodbye, Query, Purge, FetchCalls, FetchShared), Role.CONTROLLER),
     **dict.fromkeys((Stop, Leave), None),
 }
 
@@ -377,5 +354,6 @@ AnyMessage = (
     Apply | Execute | Push | Pull | Keys | Clear | CancelCalls | Interrupt | Done | Output | Cancelled | Submit | CancelTasks
     | Released | Failed | Withdrawn | Withdraw | Note | ScriptEnded | Signalled | Stop | Goodbye | Leave
     | SubmitBatch | SubmitFunction | RunBatch | DoneBatch | ReleasedBatch
-    | Gather | Give | Described | Lost | LostForTasks | PushShared | SharedArea | Unshare | Query | Purge | Answer
+    | Gather | Give | Described | Lost | LostForTasks | PushShared | SharedArea | Unshare
+    | Query | Purge | FetchCalls | FetchShared | Answer
 )  # fmt: skip

@@ -1,4 +1,7 @@
-"""The terms under which tasks run: where, how often, how urgently, for how long, and after which others."""
+"""The terms under which tasks run: where, how often, how urgently, for how long, and after which others.
+
+Ledgers keep them, so a field is only ever added at the end and with a default.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "world": ("errors",),
     "ledger": BASE,
     "arrays": BASE,
-    "wire": (*BASE, "arrays", "ledger.records"),  # records travel in messages; the store does not
+    "wire": (*BASE, "arrays", "ledger.records", "ledger.calls"),  # they travel in messages; the store does not
     "controller": SHARED,
     "interfaces": (),  # only the folder of the two below
     "interfaces.script": SHARED,

@@ -35,6 +35,12 @@ def test_earlier_runs_are_purged_and_later_ones_stay(world: World) -> None:
     assert [len(records(world, "--run", str(run))) for run in (1, 2, 3)] == [0, 0, 0]
 
 
+@pytest.mark.parametrize("n", [1, 3, 6])
+def test_tasks_are_made_again(world: World, n: int) -> None:
+    assert_checked(world(n, SCRIPTS / "resubmitting.py", "1"))
+    assert_checked(world(n, SCRIPTS / "resubmitting.py", "2"))
+
+
 def test_what_was_killed_is_found_as_unfinished(world: World) -> None:
     with world.start(3, SCRIPTS / "until_killed.py") as running:
         running.wait_for_line(r"^ready$", limit=30)
@@ -46,6 +52,9 @@ def test_what_was_killed_is_found_as_unfinished(world: World) -> None:
     source = """
         from mpikernel import Client
         client = Client()
-        print([row["label"] for row in client.db_query({"status": "unfinished"})], client.purge_results("all", run=1))
+        (left,) = client.db_query({"status": "unfinished"})
+        again = client.resubmit(left)
+        again.abort()
+        print(left["label"], again.wait(30), client.purge_results("all", run=1))
     """
-    assert world.script(3, source).stdout == "['sleep_for_ever'] 4\n"
+    assert world.script(3, source).stdout == "sleep_for_ever True 4\n"

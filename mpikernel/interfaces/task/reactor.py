@@ -57,6 +57,7 @@ def on_submit(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> No
     if lost is not None:
         _refuse(state, out, [task], lost, now)
     else:
+        _keep_call(state, message, task, arguments, now)
         note(state, task, now, SUBMITTED)
         take_in(state, out, task, now)
     _go_on(state, out, now)
@@ -76,9 +77,18 @@ def on_submit_batch(state: TaskState, out: Outbox, arrival: Arrival, now: float)
     if lost is not None:
         _refuse(state, out, [batch.single(number) for number in numbers], lost, now)
     else:
+        _keep_call(state, message, batch, frames[-1:], now)
         state.unrecorded.append(batch)
         take_in(state, out, Stretch(batch, numbers), now)
     _go_on(state, out, now)
+
+
+def _keep_call(state: TaskState, message: Submit | SubmitBatch, tasks: Task | Batch, arguments: Sequence[Frame], now: float) -> None:
+    """Have the ledger keep what tasks call."""
+    state.keeping.shared(state.notes, message.function, tasks.function, now)
+    if tasks.recovery:
+        state.keeping.shared(state.notes, message.terms.recovery, tasks.recovery, now)
+    state.keeping.call(state.notes, message, arguments, now)
 
 
 def _go_on(state: TaskState, out: Outbox, now: float) -> None:

@@ -9,6 +9,7 @@ from math import inf
 from msgspec import Struct, field
 
 from mpikernel.interfaces.task.entries import Batch, Entry, Task
+from mpikernel.interfaces.task.keeping import Keeping
 from mpikernel.interfaces.task.needs import Parking
 from mpikernel.interfaces.task.outcomes import Ended, Outcomes
 from mpikernel.interfaces.task.pace import MOST, Paces
@@ -72,6 +73,7 @@ class TaskState(Struct, eq=False):
     batches: dict[int, Batch] = field(default_factory=dict)  # that have open tasks, by their first task
     outcomes: Outcomes = field(default_factory=Outcomes)
     unrecorded: deque[Batch] = field(default_factory=deque)  # whose submission has not been recorded, in order
+    keeping: Keeping = field(default_factory=lambda: Keeping(0, 0))
     functions: dict[int, Kept[Sequence[Frame]]] = field(default_factory=dict)  # by the client that sent them
     arguments: dict[int, Kept[Frame]] = field(default_factory=dict)  # by the same
     paces: Paces = field(default_factory=Paces)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mpikernel.controller.answering import MOST
+from mpikernel.controller.answering import ENOUGH, MOST
 from mpikernel.controller.reactor import REACTIONS
 from mpikernel.controller.state import ControllerState
 from mpikernel.errors import LedgerError
-from mpikernel.ledger.codec import decode_page
+from mpikernel.ledger.calls import KeptCall, KeptShared
+from mpikernel.ledger.codec import decode_call, decode_page, decode_shared
 from mpikernel.ledger.memory import MemoryLedger
 from mpikernel.ledger.pages import FIRST, LAST, Page
 from mpikernel.ledger.records import OK, Position, Record, Run
 from mpikernel.testing.outbox import RecordingOutbox
-from mpikernel.wire.messages import Answer, Message, Purge, Query
+from mpikernel.wire.messages import Answer, FetchCalls, FetchShared, Message, Purge, Query
 from mpikernel.wire.transport import Arrival
 
 CLIENT = 1
@@ -69,6 +70,27 @@ def test_a_purge_removes_records_for_good() -> None:
     assert answer == Answer(9, 2, None, 2, "")
     assert bench.ask(Query(1, FIRST, (1, 99), 10))[1] == [(1, 2), (1, 3), (1, 4)]
     assert bench.ledger.pending == 0
+
+
+def test_what_tasks_call_is_sent_as_far_as_it_is_not_too_much() -> None:
+    bench = Bench(count=9)
+    for task in range(9):
+        bench.ledger.keep(KeptCall(task, 1, b"f", "f", b"", parts=1), [b"x" * (ENOUGH // 3)])
+    fetch = FetchCalls(4, 2, tuple(range(9)))
+    REACTIONS[FetchCalls](bench.state, bench.out, Arrival(CLIENT, fetch, ()), 3.0)
+    [(answer, frames, *_)] = bench.out.take(CLIENT)
+    assert answer == Answer(4, 2, (2, 3), 0, "")
+    assert [decode_call(frame)[0].first for frame in frames] == [0, 1, 2]
+
+
+def test_what_calls_share_is_sent_if_it_is_there() -> None:
+    bench = Bench()
+    bench.ledger.keep(KeptShared(b"f", 4, 1), [b"code"])
+    for name, found in ((b"f", [b"code"]), (b"g", None)):
+        REACTIONS[FetchShared](bench.state, bench.out, Arrival(CLIENT, FetchShared(5, 2, name), ()), 3.0)
+        [(answer, frames, *_)] = bench.out.take(CLIENT)
+        assert answer == Answer(5, 2, None, 0, "")
+        assert [decode_shared(frame)[1] for frame in frames] == ([found] if found else [])
 
 
 def test_what_is_wrong_with_the_ledger_is_an_answer() -> None:

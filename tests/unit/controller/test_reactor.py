@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 
 import pytest
 
 from mpikernel.controller.reactor import REACTIONS, commit_when_due
 from mpikernel.controller.state import ControllerState
+from mpikernel.ledger.calls import KeptCall, KeptShared
+from mpikernel.ledger.codec import decode_call, decode_shared
 from mpikernel.ledger.memory import MemoryLedger
 from mpikernel.ledger.records import OK, Record, Run
 from mpikernel.testing.clock import ManualClock
 from mpikernel.testing.outbox import RecordingOutbox
+from mpikernel.wire.envelope import Frame, Missing
 from mpikernel.wire.messages import Goodbye, Leave, Message, Note, ScriptEnded, Signalled, Stop
 from mpikernel.wire.transport import Arrival
 
@@ -29,8 +33,8 @@ class Bench:
         self.out = RecordingOutbox()
         self.tick()
 
-    def react(self, sender: int, message: Message) -> None:
-        REACTIONS[type(message)](self.state, self.out, Arrival(sender, message, ()), self.clock())
+    def react(self, sender: int, message: Message, frames: Sequence[Frame] = ()) -> None:
+        REACTIONS[type(message)](self.state, self.out, Arrival(sender, message, frames), self.clock())
         self.state.check()
 
     def tick(self) -> None:
@@ -90,6 +94,19 @@ def test_many_records_are_committed_at_once() -> None:
     bench.react(1, note(MANY))
     bench.tick()
     assert len(bench.durable) == MANY
+
+
+def test_what_tasks_call_is_kept_and_what_found_no_memory_is_told() -> None:
+    bench = Bench()
+    calls = tuple(KeptCall(task, 1, b"f", "f", b"", parts=parts) for task, parts in ((1, 2), (2, 1), (3, 0)))
+    frames = [b"code", b"pickle", b"buffer", Missing(b"no memory")]
+    bench.react(2, Note((), (), (KeptShared(b"f", 4, 1),), calls), frames)
+    bench.ledger.commit()
+    data = bench.ledger.shared(1, b"f")
+    assert data is not None
+    assert decode_shared(data)[1] == [b"code"]
+    kept = [decode_call(row.data) for row in bench.ledger.calls(1, [1, 2, 3])]
+    assert [(call.first, call.parts, frames) for call, frames in kept] == [(1, 2, [b"pickle", b"buffer"]), (2, 0, []), (3, 0, [])]
 
 
 # the end ----------------------------------------------------------------------------------------------------------------

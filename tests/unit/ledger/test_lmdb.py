@@ -13,6 +13,7 @@ import pytest
 
 from mpikernel.errors import LedgerError
 from mpikernel.ledger import lmdb as ledger_lmdb
+from mpikernel.ledger.calls import KeptCall, KeptShared
 from mpikernel.ledger.codec import FORMAT_KEY
 from mpikernel.ledger.lmdb import open_ledger, read_ledger
 from mpikernel.ledger.lock import RunLock
@@ -232,9 +233,11 @@ def test_a_commit_that_fails_keeps_what_is_pending(tmp_path: Path, monkeypatch: 
 
 
 def test_the_shape_of_records_belongs_to_the_format() -> None:
-    """Who changes a field of Record or Run must raise FORMAT, or add it at the end with a default, and then change this test."""
+    """Who changes a field of these must raise FORMAT, or add it at the end with a default, and then change this test."""
     assert FORMAT == 1
     assert Record.__struct_fields__ == (
         *("task", "kind", "label", "engine", "rank", "host", "submitted", "started", "completed", "status", "error", "attempt"),
     )
+    assert KeptCall.__struct_fields__ == ("first", "count", "function", "label", "terms", "stream", "ends", "size", "parts", "named")
+    assert KeptShared.__struct_fields__ == ("name", "size", "parts")
     assert Run.__struct_fields__ == ("number", "started", "ended", "exit_code", "program", "argv", "size", "engines", "hosts", "mpi")

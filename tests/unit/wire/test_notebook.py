@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from mpikernel.ledger.calls import KeptCall, KeptShared
 from mpikernel.ledger.records import OK, SUBMITTED, Record
 from mpikernel.testing.clock import ManualClock
 from mpikernel.testing.outbox import RecordingOutbox
+from mpikernel.wire.envelope import Parcel
 from mpikernel.wire.messages import Note
 from mpikernel.wire.notebook import GATHER, MOST, Notebook
 
@@ -54,3 +56,15 @@ def test_the_latest_record_of_a_call_counts() -> None:
     notes.write(record(1, OK), clock())
     notes.send(out)
     assert out.take_messages(0) == [Note((record(1, OK), record(2)))]
+
+
+def test_what_tasks_call_goes_along_with_its_frames() -> None:
+    notes, out, clock = Notebook(7), RecordingOutbox(), ManualClock()
+    call, shared = KeptCall(3, 1, b"f", "f", b"", parts=2), KeptShared(b"f", 4, 1)
+    notes.keep_call(call, [b"pickle", b"buffer"], clock())
+    notes.keep_shared(shared, [b"code"], clock.advance(GATHER / 2))
+    notes.write(record(3), clock())
+    notes.send_when_due(out, clock.advance(GATHER))
+    assert out.take(7) == [Parcel(Note((record(3),), (), (shared,), (call,)), [b"code", b"pickle", b"buffer"])]
+    notes.send(out)
+    out.assert_silent()

@@ -14,6 +14,6 @@ def sleep_for_ever() -> None:
 client = Client()
 assert [client[0].apply_sync(abs, -number) for number in (1, 2)] == [1, 2]
 assert client.load_balanced_view().apply_sync(abs, -3) == 3
-result = client[0].apply_async(sleep_for_ever)
+result = client.load_balanced_view().apply_async(sleep_for_ever)
 print("ready", flush=True)
 result.get()
