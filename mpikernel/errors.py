@@ -20,6 +20,7 @@
      |- QueueTimeoutError (TimeoutError)
      |                                  a task did not begin within its queue_timeout
      |- TaskReject (RuntimeError)       raised by a task: this engine is not one for it, another may be
+     |- EngineStuckError (RuntimeError) a call sits in MPI on its engine, and what it waits for will not come
      |- UnmetDependency (RuntimeError)  no engine takes a task; says why, for each
      |- ImpossibleDependency (RuntimeError)
      |                                  what a task is to run after, or where, has not come about and cannot any more
@@ -114,6 +115,13 @@ class QueueTimeoutError(MpikernelError, TimeoutError):
 
 class TaskReject(MpikernelError, RuntimeError):
     """Raised by a task: this engine is not one for it. It is run on another, or here again later."""
+
+
+class EngineStuckError(MpikernelError, RuntimeError):
+    """A call was given up: it sits in MPI on its engine, and what it waits for there will not come; says in which call, and for whom.
+
+    Nothing can interrupt it there, so its engine takes no other call until the one that it waits for comes to it after all.
+    """
 
 
 class UnmetDependency(MpikernelError, RuntimeError):

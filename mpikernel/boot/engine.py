@@ -14,8 +14,10 @@ from mpikernel.engine.runner import Runner, become_main
 from mpikernel.engine.service import host_engine, serve, serve_pending
 from mpikernel.engine.state import EngineState
 from mpikernel.engine.staying import keep_process
+from mpikernel.engine.watching import REACTIONS as ANSWERS
+from mpikernel.engine.watching import Doing, Watcher
 from mpikernel.wire.arguments import keep_arguments
-from mpikernel.world.communicators import show_engines_alone
+from mpikernel.world.communicators import ids_in, show_engines_alone
 
 
 def host(rank: Rank) -> None:
@@ -30,6 +32,9 @@ def host(rank: Rank) -> None:
     host_engine(rank.loop, runner)
     cutter = Cutter(runner, rank.signals.send_cut)
     rank.signals.lands = cutter.land
+    watcher = Watcher(runner, rank.signals.ask_for_sign, lambda owner: ids_in(owner, rank.comms.engines))
+    rank.signals.lives = watcher.alive
+    rank.loop.host(Doing(runner.state, watcher.look), ANSWERS)
     rank.loop.host(cutter, {}, lambda _cutter, _out, now: cutter.tick(now) if rank.loop.stop is None else None)
     rank.user_code.append(lambda: runner.in_user_code)
     rank.at_goodbye.append(lambda _out: output.close())

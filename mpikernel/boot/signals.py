@@ -9,6 +9,7 @@ the user's code's.
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import threading
@@ -114,6 +115,7 @@ class Signals:
     def __init__(self, loop: Loop, controller: int, patience: float, in_user_code: Callable[[], bool]) -> None:
         self.first: int | None = None  # the signal that came first
         self.lands: Callable[[], bool] = lambda: False  # whether what the main thread runs is to be interrupted now
+        self.lives: Callable[[], object] = lambda: None  # told that the main thread runs Python code, if it was asked for a sign
         self._loop = loop
         self._controller = controller
         self._patience = patience  # with a controller that is told and does not answer (seconds)
@@ -178,8 +180,19 @@ class Signals:
         """Have `lands` asked in the main thread, as soon as it runs Python code."""
         signal.pthread_kill(self._main, CUT)
 
+    def ask_for_sign(self) -> bool:
+        """Have `lives` told as soon as the main thread runs Python code; without a signal, which would end its system calls.
+
+        False if the user's code has taken the signal's place.
+        """
+        heard = signal.getsignal(CUT) == self._cut
+        if heard:
+            _thread.interrupt_main(CUT)
+        return heard
+
     def _cut(self, signum: int, frame: FrameType | None) -> None:
         """Do in the call what Ctrl-C does in a program: the user's code may have a handler of its own for it."""
+        self.lives()
         if not self.lands():
             return
         handler = signal.getsignal(signal.SIGINT)

@@ -18,11 +18,14 @@ from mpikernel.client.reactor import PLACES, REACTIONS, carried, let_singles_lea
 from mpikernel.client.repeats import Known
 from mpikernel.client.singles import ends_of, frames_fit
 from mpikernel.client.state import TASKS, Call, ClientState, Collector, MapCollector, OpenBatch, SingleCollector
+from mpikernel.client.stuck import REACTIONS as SAYINGS
+from mpikernel.client.stuck import Watch
+from mpikernel.client.stuck import tick as look
 from mpikernel.client.terms import TermsThen, bring_recovery, lasting, told
 from mpikernel.errors import ClosedError, NoWorldError
 from mpikernel.wire.envelope import Frame, Route
 from mpikernel.wire.loop import Loop
-from mpikernel.wire.messages import Apply, CancelCalls, CancelTasks, Interrupt, Message, Submit, SubmitBatch
+from mpikernel.wire.messages import Apply, CancelCalls, CancelTasks, Message, Submit, SubmitBatch
 from mpikernel.wire.payload import Frames
 from mpikernel.wire.terms import Terms
 from mpikernel.wire.tree import tree
@@ -46,12 +49,14 @@ class Port:
         self.functions = PickledFunctions()
         self.areas = Areas()
         self.questions = Questions()
+        self.watch = Watch(state)
         self._on_an_engine = on_an_engine
         self._process = os.getpid()
         loop.transport.hungry = lambda: loop.stop is not None or state.hungry()
         loop.host(state, REACTIONS, tick, PLACES)
         loop.host(self.areas, {}, tidy)
         loop.host(self.questions, ANSWERS)
+        loop.host(self.watch, SAYINGS, look)
 
     def check_open(self) -> None:
         """Refuse new calls where they could only fail or hang."""
@@ -93,6 +98,7 @@ class Port:
             calls = [state.new_call(kind, label, engine, now) for engine in targets]
             collector.expecting(calls)
             state.tally.holds(calls, collector)
+            self.watch.begins(collector, calls)
             mail = [(call, *make(call, index)) for index, call in enumerate(calls)]
             routes = self._routes([(call.engine, frames) for call, _, frames in mail if call.engine not in busy]) if large else {}
             for call, message, frames in mail:
@@ -298,6 +304,7 @@ class Port:
             numbers = sorted({number for batch in batches for number in batch.open})
             answers.update(dict.fromkeys([*(call.id for call in open_calls), *numbers]))
             self._ask_to_cancel(open_calls, numbers, interrupt)
+            self.watch.cancelled(open_calls if interrupt else (), self.loop.clock())
         self.nudge()
 
         def answered() -> bool:
@@ -321,8 +328,7 @@ class Port:
         """Have whatever runs on engines interrupted."""
         self.check_open()
         with self.loop.hold:
-            for engine in engines:
-                self.loop.out.send(self.state.engines[engine], Interrupt())
+            self.watch.interrupt(self.loop.out, engines, self.loop.clock())
         self.nudge()
 
     def _ask_to_cancel(self, calls: Sequence[Call], numbers: Sequence[int], interrupt: bool) -> None:

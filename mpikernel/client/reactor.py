@@ -6,13 +6,16 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+from msgspec import structs
+
 from mpikernel.client.pickled import Pickled
 from mpikernel.client.singles import end_singles, send_singles
 from mpikernel.client.state import TASKS, Call, ClientState, Part
 from mpikernel.client.terms import bring_recovery
 from mpikernel.ledger.records import Record
+from mpikernel.wire.envelope import Frame
 from mpikernel.wire.loop import Outbox
-from mpikernel.wire.messages import Cancelled, Described, Done, DoneBatch, Lost, Message, Output
+from mpikernel.wire.messages import Cancelled, Described, Done, DoneBatch, Lost, Message, Output, Seized
 from mpikernel.wire.payload import size
 from mpikernel.wire.transport import Arrival
 
@@ -21,9 +24,11 @@ def on_done(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> No
     done = arrival.message
     assert isinstance(done, Done)
     call = state.open.pop(done.call, None) or state.take_from_batch(done.call)
-    if call is None:  # ended before: a task that was run twice
+    if call is None:  # ended before: it was given up, or a task that was run twice
+        _set_free(state, out, done)
         return
-    collector = call.end(done, arrival.frames, now)
+    done, frames = _as_refused(state, done, arrival.frames) if state.refused else (done, arrival.frames)
+    collector = call.end(done, frames, now)
     if call.weight:
         state.traffic.under_way[call.receiver] -= call.weight
     state.tally.ended(call)
@@ -36,6 +41,21 @@ def on_done(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> No
         call.held = state.traffic.hold(call.frames)
     if collector is not None:
         collector.arrived(call)
+
+
+def _set_free(state: ClientState, out: Outbox, done: Done) -> None:
+    """If it is the call that its engine sat in, the engine has come back."""
+    if state.seized.get(done.engine) == done.call:
+        del state.seized[done.engine]
+        out.send(state.task, Seized(done.engine, False))
+
+
+def _as_refused(state: ClientState, done: Done, frames: Sequence[Frame]) -> tuple[Done, Sequence[Frame]]:
+    """How a call ended: one that was dropped because it was refused has failed; one that had begun before has ended as it did."""
+    refusal = state.refused.pop(done.call, None)
+    if refusal is None or done.status != "aborted":
+        return done, frames
+    return structs.replace(done, status="error", error=refusal.error), refusal.frames
 
 
 def on_done_batch(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:
@@ -89,6 +109,18 @@ def on_cancelled(state: ClientState, out: Outbox, arrival: Arrival, now: float) 
     assert isinstance(arrival.message, Cancelled)
     for calls, dropped in ((arrival.message.dropped, True), (arrival.message.kept, False)):
         state.answers.update((call, dropped) for call in calls if call in state.answers)
+    for call in state.given_up.keys() & set(arrival.message.kept) if state.given_up else ():
+        _end_given_up(state, out, state.given_up.pop(call), now)
+
+
+def _end_given_up(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:
+    """The engine of a call that is given up will interrupt it, whenever that comes back: here it ends now, unless it has come back."""
+    done = arrival.message
+    assert isinstance(done, Done)
+    if done.call in state.open:
+        state.seized[done.engine] = done.call
+        out.send(state.task, Seized(done.engine, True))
+        on_done(state, out, arrival, now)
 
 
 def on_output(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:

@@ -206,10 +206,10 @@ class AsyncResult(FutureOfCalls):
         """Cancel those of its calls that have not begun, and interrupt those that run.
 
         It waits until the engines have been told, but not for what runs to end: `wait` does. What runs gets a KeyboardInterrupt, which its
-        `except`, `finally` and `with` see, and another every second until it has ended: C code, as a collective operation of MPI, ends
-        when it returns to Python; the engine's log says where a call is that does not. One that returns a value all the same has it;
-        otherwise asking for it raises TaskAborted. In a world of one rank a call is interrupted only if it runs in the main thread and
-        another thread aborts it.
+        `except`, `finally` and `with` see, and another every second until it has ended. C code ends when it returns to Python; the
+        engine's log says where a call is that does not, and a direct call that sits in MPI for a few seconds is given up. One that returns
+        a value all the same has it; otherwise asking for it raises TaskAborted. In a world of one rank a call is interrupted only if it
+        runs in the main thread and another thread aborts it.
         """
         if not self.done():
             self._port.cancel(*self.under_way(), interrupt=True)

@@ -18,6 +18,7 @@ from mpikernel.wire.messages import Done, DoneBatch
 from mpikernel.wire.mirror import Sent
 from mpikernel.wire.notebook import Notebook
 from mpikernel.wire.payload import load, load_many
+from mpikernel.wire.transport import Arrival
 
 _NOT_LOADED = object()
 _TAKEN = object()
@@ -34,6 +35,10 @@ class Collector(Protocol):
     @property
     def departure(self) -> Departure:
         """Of the buffers that go with its calls."""
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """What it waits for, in order."""
 
     def expecting(self, calls: Sequence[Call]) -> None:
         """These calls are about to be sent; told under the loop's lock."""
@@ -218,6 +223,13 @@ class Part:
         return call
 
 
+class Refusal(Struct, frozen=True):
+    """How a call ends that its engine has not begun and drops because we say so."""
+
+    error: str  # in one line
+    frames: Sequence[Frame]  # the description of the error
+
+
 class ClientState(Struct, eq=False):
     rank: int
     notes: Notebook
@@ -235,6 +247,9 @@ class ClientState(Struct, eq=False):
     feeding: int = 0  # maps that have more to submit
     sent: dict[int, Sent] = field(default_factory=dict)  # functions, by the engine they were sent to, or TASKS
     gathers: dict[int, Gatherer] = field(default_factory=dict)  # by call that has not ended
+    given_up: dict[int, Arrival] = field(default_factory=dict)  # calls that end as soon as their engines will interrupt them, and how
+    seized: dict[int, int] = field(default_factory=dict)  # engines that sit in a call that was given up, and the call
+    refused: dict[int, Refusal] = field(default_factory=dict)  # calls that are to be dropped by their engines, and what they end with then
     unseen: dict[int, str] = field(default_factory=dict)  # failures that nobody has asked about, by the result's first call
     answers: dict[int, bool | None] = field(default_factory=dict)  # cancel requests that somebody waits for: whether the call was dropped
 

@@ -48,6 +48,11 @@ class Traffic:
         self._let_in = 0.0  # when a result was last let in (monotonic)
 
     @property
+    def looked_for(self) -> bool:
+        """Whether a thread of the script waits for a result, or has just looked whether it is there."""
+        return bool(self.waiting) or time.monotonic() - self.asked < POLLING
+
+    @property
     def untaken(self) -> int:
         """Weight of the results that are here."""
         return sum(list(self.held.values()))
@@ -82,8 +87,7 @@ class Traffic:
     def hungry(self, awaited: Callable[[], bool]) -> bool:
         """Whether one more large result may come in. `awaited` tells whether anybody expects one."""
         now = time.monotonic()
-        polling = now - self.asked < POLLING
-        if self.untaken < self.window or self.waiting or polling or now - self._let_in > STALLED or awaited():
+        if self.untaken < self.window or self.looked_for or now - self._let_in > STALLED or awaited():
             self._let_in = now
             return True
         return False

@@ -23,6 +23,8 @@ from mpikernel.engine.output import Output
 from mpikernel.engine.runner import Runner
 from mpikernel.engine.service import host_engine
 from mpikernel.engine.state import EngineState
+from mpikernel.engine.watching import REACTIONS as ANSWERS
+from mpikernel.engine.watching import Doing
 from mpikernel.wire.loop import Loop
 from mpikernel.wire.loopback import loopback_world
 from mpikernel.wire.messages import Note
@@ -53,6 +55,7 @@ class Engines:
         self.asleep: set[int] = set()  # engines that do not even look at their mail
         for runner in self.runners:
             host_engine(self.loops[runner.state.rank], runner)
+            self.loops[runner.state.rank].host(Doing(runner.state, lambda _now: None), ANSWERS)
 
     @contextmanager
     def working(self) -> Iterator[Client]:

@@ -23,8 +23,10 @@ from mpikernel.client.traffic import Traffic
 from mpikernel.controller import reactor as controller
 from mpikernel.controller.state import ControllerState
 from mpikernel.engine import reactor as engine
+from mpikernel.engine import watching
 from mpikernel.engine.runner import report
 from mpikernel.engine.state import BatchJob, EngineState, Job
+from mpikernel.engine.watching import Doing
 from mpikernel.interfaces.task import reactor as task
 from mpikernel.interfaces.task.keeping import Keeping
 from mpikernel.interfaces.task.state import Seat, TaskState
@@ -39,6 +41,7 @@ from mpikernel.wire.loopback import loopback_world
 from mpikernel.wire.messages import Apply, Done
 from mpikernel.wire.notebook import Notebook
 from mpikernel.wire.payload import dump, load, load_function
+from mpikernel.wire.sitting import Sitting
 from mpikernel.world.layout import arrange
 
 #: Bytes of what a task is called with that the ledger keeps.
@@ -84,6 +87,7 @@ class LoopbackWorld:
         client = ClientState(1, Notebook(0), 2, self.layout.engines, self.hosts, self.loops[1].afterwards, Traffic(1 << 28, 1 << 16))
         self.port = Port(client, self.loops[1], stream=False)
         self.client = client
+        self.sitting: dict[int, Sitting] = {}  # engines whose call sits in MPI, as they say
         self._perform = perform
         self._move_in()
 
@@ -92,6 +96,10 @@ class LoopbackWorld:
         self.loops[2].host(self.task, task.REACTIONS, task.tick)
         for state in self.engines:
             self.loops[state.rank].host(state, engine.REACTIONS)
+            self.loops[state.rank].host(Doing(state, self._look_at(state.id)), watching.REACTIONS)
+
+    def _look_at(self, number: int) -> watching.Look:
+        return lambda _now: self.sitting.get(number)
 
     # messages ----------------------------------------------------------------------------------------------------------
 

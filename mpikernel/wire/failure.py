@@ -76,6 +76,12 @@ def put_before(first: BaseException, error: BaseException) -> None:
         _set_context(last, first)
 
 
+def describe_from(error: Exception, place: str, trace: str) -> Frames:
+    """The frames of an exception of ours that stands for one in code that cannot raise it: `trace` tells where that is."""
+    text = f"{place}\n{trace}{one_line(error)}\n"
+    return dump((type(error).__name__, str(error), text, _pickled(error), []))
+
+
 def _portable(error: Exception) -> Exception:
     """The exception, or for one of MPI's its like with the error's class: MPI's error codes mean nothing in another process."""
     if type(error).__module__ == "mpi4py.MPI" and hasattr(error, "Get_error_class"):

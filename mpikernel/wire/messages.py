@@ -18,6 +18,9 @@ from mpikernel.wire.questions import FetchCalls as FetchCalls
 from mpikernel.wire.questions import FetchShared as FetchShared
 from mpikernel.wire.questions import Purge as Purge
 from mpikernel.wire.questions import Query as Query
+from mpikernel.wire.sitting import Seized as Seized
+from mpikernel.wire.sitting import There as There
+from mpikernel.wire.sitting import Where as Where
 from mpikernel.wire.terms import Terms
 from mpikernel.world.roles import Role
 
@@ -335,13 +338,13 @@ class Leave(Message, frozen=True, array_like=True, tag=53):
 RECEIVERS: dict[type[Message], Role | None] = {
     **dict.fromkeys(
         (
-            *(Apply, Execute, Push, Pull, Keys, Clear, CancelCalls, Interrupt, Withdraw, Gather, Give, RunBatch),
+            *(Apply, Execute, Push, Pull, Keys, Clear, CancelCalls, Interrupt, Where, Withdraw, Gather, Give, RunBatch),
             *(PushShared, SharedArea, Unshare),
         ),
         Role.ENGINE,
     ),
-    **dict.fromkeys((Done, DoneBatch, Output, Cancelled, Described, Lost, Answer), Role.SCRIPT),
-    **dict.fromkeys((Submit, SubmitBatch, SubmitFunction, CancelTasks), Role.TASK),
+    **dict.fromkeys((Done, DoneBatch, Output, Cancelled, Described, There, Lost, Answer), Role.SCRIPT),
+    **dict.fromkeys((Submit, SubmitBatch, SubmitFunction, CancelTasks, Seized), Role.TASK),
     **dict.fromkeys((Released, ReleasedBatch, Failed, Withdrawn, LostForTasks), Role.TASK),
     **dict.fromkeys((Note, ScriptEnded, Signalled, Goodbye, Query, Purge, FetchCalls, FetchShared), Role.CONTROLLER),
     **dict.fromkeys((Stop, Leave), None),
@@ -354,6 +357,6 @@ AnyMessage = (
     Apply | Execute | Push | Pull | Keys | Clear | CancelCalls | Interrupt | Done | Output | Cancelled | Submit | CancelTasks
     | Released | Failed | Withdrawn | Withdraw | Note | ScriptEnded | Signalled | Stop | Goodbye | Leave
     | SubmitBatch | SubmitFunction | RunBatch | DoneBatch | ReleasedBatch
-    | Gather | Give | Described | Lost | LostForTasks | PushShared | SharedArea | Unshare
+    | Gather | Give | Described | Where | There | Seized | Lost | LostForTasks | PushShared | SharedArea | Unshare
     | Query | Purge | FetchCalls | FetchShared | Answer
 )  # fmt: skip

@@ -60,8 +60,29 @@ def show_engines_alone(comms: Communicators) -> None:
     MPI.COMM_WORLD = comms.engines  # type: ignore[misc]  # a constant for everybody else
 
 
+def ids_in(owner: object, engines: MPI.Intracomm) -> list[int] | None:
+    """The engines that a communicator, a window or a file joins, by their ranks in it; -1 for one that is no engine.
+
+    None for what joins nobody, or has been freed. Local: it may be asked while another thread is in a call of it.
+    """
+    if not isinstance(owner, MPI.Intracomm | MPI.Win | MPI.File):
+        return None
+    try:
+        group, everybody = owner.Get_group(), engines.Get_group()
+    except MPI.Exception:
+        return None
+    ids = [-1 if rank == MPI.UNDEFINED else rank for rank in group.Translate_ranks(None, everybody)]
+    group.Free()
+    everybody.Free()
+    return ids
+
+
 def make_communicators(layout: Layout) -> Communicators:
-    """Collective over all ranks. Errors on our communicators come back as exceptions, so that they can be told well."""
+    """Collective over all ranks. Errors on our communicators come back as exceptions, so that they can be told well.
+
+    When a communicator is first used for reductions of objects, mpi4py makes another for itself, and all of Python stands still in a rank
+    until all have come. So that is done here, or a rank whose mates do not come could not even say so.
+    """
     world = MPI.COMM_WORLD
     mail, bulk, control = world.Dup(), world.Dup(), world.Dup()
     rank = world.Get_rank()
@@ -69,6 +90,8 @@ def make_communicators(layout: Layout) -> Communicators:
     engines = cast(MPI.Intracomm, world.Split(colour, rank))
     for comm in (mail, bulk, control):
         comm.Set_errhandler(MPI.ERRORS_RETURN)
+    if rank in layout.engines:
+        engines.allreduce(0)
     return Communicators(mail, bulk, control, engines)
 
 

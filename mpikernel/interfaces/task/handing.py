@@ -93,7 +93,7 @@ def _give_stretch(state: TaskState, out: Outbox, stretch: Stretch, engine: int) 
 def recall(state: TaskState, out: Outbox, now: float) -> None:
     """Ask for half of what the busiest engine has not begun, for each that has nothing to do."""
     for engine, seat in enumerate(state.seats):
-        if not seat.held:
+        if not seat.held and not seat.seized:
             _recall_for(state, out, engine, now)
 
 
@@ -117,6 +117,16 @@ def _movable(state: TaskState, seat: Seat, engine: int) -> list[int]:
     single = [number for number, task in state.assigned.items() if task.engine == here and _may_have(task.targets, engine)]
     lots = [number for batch, lot in seat.lots.items() if _may_have(state.batches[batch].allowed, engine) for number in lot]
     return single + sorted(lots)
+
+
+def recall_all(state: TaskState, out: Outbox, engine: int) -> None:
+    """Ask an engine for everything that it has not begun."""
+    seat = state.seats[engine]
+    numbers = [number for number, task in state.assigned.items() if task.engine == engine]
+    numbers += sorted(number for lot in seat.lots.values() for number in lot)
+    if numbers:
+        seat.recalled = True
+        out.send(seat.rank, Withdraw(tuple(numbers), NOBODY, interrupt=False))
 
 
 def _may_have(targets: tuple[int, ...], engine: int) -> bool:

@@ -12,7 +12,7 @@ from mpikernel.interfaces.task.cancelling import cancel, cancelled_there, line_u
 from mpikernel.interfaces.task.dependents import take_in, tell_dependents
 from mpikernel.interfaces.task.ending import end_cancelled, end_run, end_with, note
 from mpikernel.interfaces.task.entries import Batch, Failure, Stretch, Task, runs
-from mpikernel.interfaces.task.handing import hand_out, recall
+from mpikernel.interfaces.task.handing import hand_out, recall, recall_all
 from mpikernel.interfaces.task.limits import look_when_due
 from mpikernel.interfaces.task.outcomes import Ended
 from mpikernel.interfaces.task.recovering import begin_recovery
@@ -30,6 +30,7 @@ from mpikernel.wire.messages import (
     LostForTasks,
     Released,
     ReleasedBatch,
+    Seized,
     Submit,
     SubmitBatch,
     SubmitFunction,
@@ -236,6 +237,16 @@ def on_withdrawn(state: TaskState, out: Outbox, arrival: Arrival, now: float) ->
     _go_on(state, out, now)
 
 
+def on_seized(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> None:
+    """An engine does not come back from a call for a while; or has come back."""
+    message = arrival.message
+    assert isinstance(message, Seized)
+    state.seats[message.engine].seized = message.seized
+    if message.seized:
+        recall_all(state, out, message.engine)
+    _go_on(state, out, now)
+
+
 def _learn(state: TaskState, engine: int, function: bytes, seconds: float, now: float) -> None:
     """An engine tells how long tasks took."""
     state.paces.learn(function, seconds)
@@ -278,6 +289,7 @@ REACTIONS = {
     SubmitBatch: on_submit_batch,
     SubmitFunction: on_submit_function,
     CancelTasks: on_cancel_tasks,
+    Seized: on_seized,
     Released: on_released,
     ReleasedBatch: on_released_batch,
     Failed: on_failed,

@@ -32,6 +32,7 @@ class Seat(Struct, eq=False):
     lots: dict[int, set[int]] = field(default_factory=dict)  # those of batches, by batch; none of them empty
     heard: float = 0.0  # when it last told of a task, or got one while it had none
     recalled: bool = False  # it has been asked for tasks and has not answered; or it had none, and none of its tasks has ended since
+    seized: bool = False  # it sits in a call that was given up: it is given nothing
     turn: int = 0  # how often tasks had been handed out when it was given some last
     wishes: deque[set[int]] = field(default_factory=deque)  # for each client's Withdraw that it has not answered: see `gave_back`
 
@@ -121,7 +122,10 @@ class TaskState(Struct, eq=False):
 
     def room(self, engine: int, function: bytes) -> int:
         """How many tasks of a function an engine may be given."""
-        held = self.seats[engine].held
+        seat = self.seats[engine]
+        if seat.seized:
+            return 0
+        held = seat.held
         room = self.paces.room(function, held)
         return room if self.placing.ahead == MOST else max(0, min(room, self.placing.ahead - held.total()))
 
