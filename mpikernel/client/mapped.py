@@ -11,7 +11,7 @@ from mpikernel.client.outcomes import NamedFailures, Outcomes
 from mpikernel.client.port import Port
 from mpikernel.client.state import Call, Part
 from mpikernel.client.tasks import ResultOfTasks
-from mpikernel.errors import CompositeError
+from mpikernel.errors import CompositeError, SerializeError
 
 
 class TaskMapResult(ResultOfTasks):
@@ -37,8 +37,13 @@ class TaskMapResult(ResultOfTasks):
         return CompositeError(f"{self._name} failed in {found.text(self.tasks.items)}", found.exceptions, found.engines)
 
     def _rebuilt(self) -> list[Any]:
-        pieces = self.tasks.pieces
-        return [value for position in sorted(pieces) for value in self._read(position, pieces[position])[0]]
+        pieces, values = self.tasks.pieces, list[Any]()
+        for position in sorted(pieces):
+            found, error = self._read(position, pieces[position])
+            if error is not None:  # it came well, but cannot be rebuilt here
+                raise error
+            values += found
+        return values
 
     # one after the other -------------------------------------------------------------------------------------------------
 
@@ -56,7 +61,11 @@ class TaskMapResult(ResultOfTasks):
     def brought(self, position: int, piece: Part | Call) -> tuple[Sequence[Any], dict[int, Exception]]:
         """The values of a piece, and the exceptions of those of its items that failed, by index; None stands for their values."""
         if isinstance(piece, Part) or not (piece.failed or piece.aborted):
-            return self._outcomes.good(piece), {}
+            try:
+                return self._outcomes.good(piece), {}
+            except SerializeError as error:
+                items = [len(self.tasks.items_of(task)) for task in range(position, position + length(piece))]
+                return self._outcomes.singly(piece, error, items)
         values, errors = self._outcomes.bad(piece, self._error_of(piece), len(self.tasks.items_of(position)))
         if errors:
             self._asked()

@@ -8,7 +8,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from mpikernel.client.state import Call, Part
-from mpikernel.errors import ItemsFailed
+from mpikernel.errors import ItemsFailed, SerializeError
 from mpikernel.wire.failure import rebuild
 from mpikernel.wire.payload import dump, load
 
@@ -36,9 +36,32 @@ class Outcomes:
         values = piece.values() if isinstance(piece, Part) else (piece.value(),)
         return list(chain.from_iterable(values)) if self._chunked else values
 
+    def singly(self, piece: Part | Call, error: Exception, items: Sequence[int]) -> tuple[Sequence[Any], dict[int, Exception]]:
+        """The values of tasks that ended well, some of which cannot be rebuilt here.
+
+        Args:
+            error: why the first of them cannot.
+            items: how many items each task has.
+        """
+        values: list[Any] = []
+        errors: dict[int, Exception] = {}
+        for index, count in enumerate(items):
+            try:
+                if not isinstance(piece, Part):
+                    raise error
+                value = piece.value(index)
+                values += value if self._chunked else (value,)
+            except SerializeError as lost:
+                errors.update(dict.fromkeys(range(len(values), len(values) + count), lost))
+                values += [None] * count
+        return self._told(values, errors)
+
     def bad(self, call: Call, error: Exception, items: int) -> tuple[Sequence[Any], dict[int, Exception]]:
         """The values of a task that did not end well, and the exceptions of the items that failed, by index."""
-        values, errors = self._taken_apart(call, error, items)
+        return self._told(*self._taken_apart(call, error, items))
+
+    def _told(self, values: Sequence[Any], errors: dict[int, Exception]) -> tuple[Sequence[Any], dict[int, Exception]]:
+        """As they are handed out: exceptions may stand in the place of values."""
         if self.exceptions_are_values:
             return [errors.get(index, value) for index, value in enumerate(values)], {}
         return values, errors

@@ -17,7 +17,7 @@ from mpikernel.wire.failure import rebuild
 from mpikernel.wire.messages import Done, DoneBatch
 from mpikernel.wire.mirror import Sent
 from mpikernel.wire.notebook import Notebook
-from mpikernel.wire.payload import load, load_many
+from mpikernel.wire.payload import all_there, load, load_many
 from mpikernel.wire.transport import Arrival
 
 _NOT_LOADED = object()
@@ -199,6 +199,11 @@ class Part:
             self._values = load_many(self.data, self.ends, self._what)
             self.data = b""
         return self._values
+
+    def value(self, index: int) -> Any:
+        """One of the results, where another one could not be rebuilt. SerializeError if it is this one."""
+        begin, end = self.ends[index - 1] if index else 0, self.ends[index]
+        return load_many(memoryview(all_there((self.data,), self._what)[0])[begin:end], (end - begin,), self._what)[0]
 
     def take(self) -> list[Any]:
         """As `values`, for the last time: they are let go of."""

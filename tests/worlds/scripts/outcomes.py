@@ -44,6 +44,33 @@ def check_a_result_that_is_too_large_costs_its_chunk_at_most() -> None:
     assert failed == [8, 9, 10, 11]
 
 
+class BreaksWhenRebuilt:
+    def __reduce__(self) -> Any:
+        return open, ("/nowhere/at/all",)
+
+
+def break_at_700(number: int) -> Any:
+    return BreaksWhenRebuilt() if number == 700 else number
+
+
+def check_a_result_that_cannot_be_rebuilt_costs_its_task_and_no_other() -> None:
+    for chunksize in (1, 7, None):
+        values = list(view.imap(break_at_700, range(1000), chunksize=chunksize, return_exceptions=True))
+        assert len(values) == 1000
+        failed = [index for index, value in enumerate(values) if isinstance(value, SerializeError)]
+        assert 700 in failed
+        assert chunksize is None or len(failed) == chunksize
+        assert all(value == index for index, value in enumerate(values) if index not in failed)
+        result, got = view.map_async(break_at_700, range(1000), chunksize=chunksize), []
+        with raises(SerializeError, "result of break_at_700", "/nowhere/at/all"):
+            for value in result:
+                got.append(value)
+        assert got == list(range(len(got)))
+        assert chunksize is None or len(got) == 700
+        with raises(SerializeError, "result of break_at_700"):
+            result.get()
+
+
 def check_what_nobody_holds_runs_all_the_same() -> None:
     written = [Path(f"written-{number}") for number in range(5)]
     for path in written:
