@@ -100,6 +100,7 @@ class Feed:
     ) -> None:
         self.over = False
         self.abandoned = False  # nobody will ask for more of its values
+        self.pulled = False  # its values are let go of as they are taken
         self._port = port
         self._result = result
         self._submission = submission
@@ -107,7 +108,6 @@ class Feed:
         self._sizes = sizes
         self._limits = limits
         self._by_itself = by_itself
-        self.pulled = not by_itself
         self._reading = threading.Lock()
         self._asked = False  # to go on after this turn
         result.source = self

@@ -63,6 +63,7 @@ class Stream:
     ) -> None:
         self.result = result
         self.feed = feed
+        feed.pulled = True
         self._window = window
         self._ordered = ordered
         self._late = late

@@ -18,7 +18,7 @@ class Source(Protocol):
     """Where the tasks of a map come from."""
 
     over: bool  # whether everything has been submitted that ever will be
-    pulled: bool  # whether it was made to go on as values are taken, which are let go of then
+    pulled: bool  # whether values are let go of as they are taken
 
     def ended(self, piece: Part | Call, items: int) -> None:
         """Tasks have ended, which had so many items; told under the loop's lock."""

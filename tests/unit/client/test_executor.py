@@ -11,6 +11,7 @@ import pytest
 
 from mpikernel.client.client import Client
 from mpikernel.client.here import close_port, open_port
+from mpikernel.client.needs import Dependency, Needed
 from mpikernel.errors import ClosedError, SerializeError, UsageError
 from mpikernel.testing.loopback import LoopbackWorld
 from mpikernel.wire.messages import ScriptEnded
@@ -126,6 +127,17 @@ def test_a_source_that_breaks_is_told_in_its_place(working: LoopbackWorld, clien
     assert [next(values) for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(LookupError, match="the source broke"):
         next(values)
+
+
+@pytest.mark.parametrize("options", [{}, {"buffersize": 2}])
+def test_calls_whose_values_were_taken_can_be_waited_for(working: LoopbackWorld, client: Client, options: dict[str, Any]) -> None:
+    values = client.executor().map(abs, [-1, -2], **options)
+    assert next(values) == 1
+    working.pass_time(1.0)  # the ledger has it
+    needs = Needed(working.port, Dependency(client.history[0])).needs()
+    assert needs is not None
+    assert (needs.open, needs.met) == ((), True)
+    assert list(values) == [2]
 
 
 def test_a_shutdown_ends_the_reading(working: LoopbackWorld, client: Client) -> None:
