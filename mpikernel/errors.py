@@ -5,8 +5,12 @@
      |- ConfigError (ValueError)        mpikernel.conf or the environment holds a value that its spec refuses
      |- LaunchError (RuntimeError)      the way the world was started cannot work
      |- OverdueError (RuntimeError)     ranks did not stop when the world ended, so it is aborted
+     |- RankDiedError (RuntimeError)    a rank that the world cannot do without has died, so it is aborted
+     |- CalledOffError (RuntimeError)   another rank, which says why, ends the world at once
      |- NoWorldError (RuntimeError)     a client was asked for outside any world
-     |- NoEnginesError (LookupError)    a view names an engine that is not there, or no engine at all
+     |- NoEnginesError (LookupError)    a view names an engine that is not there, or no engine at all; or none is left for a task
+     |- EngineDiedError (RuntimeError)  an engine's process ended while it had a call, or before one was made
+     |   `- CrashLimitError             a task that has cost too many engines is given up
      |- SerializeError (TypeError)      an object cannot be pickled, or not be rebuilt where it is needed
      |- MissingNameError (NameError)    a Reference names something that is not there on the engine
      |- LedgerError (OSError)           the ledger cannot be opened, read or written
@@ -77,12 +81,28 @@ class OverdueError(MpikernelError, RuntimeError):
         return str(self.args[0])
 
 
+class RankDiedError(MpikernelError, RuntimeError):
+    """A rank that the world cannot do without has died, so it is aborted. Names rank, role and host."""
+
+
+class CalledOffError(MpikernelError, RuntimeError):
+    """Another rank, which says why, ends the world at once."""
+
+
 class NoWorldError(MpikernelError, RuntimeError):
     """A client was asked for outside any world."""
 
 
 class NoEnginesError(MpikernelError, LookupError):
     """A view names an engine that is not there, or no engine at all."""
+
+
+class EngineDiedError(MpikernelError, RuntimeError):
+    """An engine's process ended while it had a call, or before one was made; names the engine, its rank and its host."""
+
+
+class CrashLimitError(EngineDiedError):
+    """A task was given up because each engine that ran it died, as often as `crash_limit` says; names them all."""
 
 
 class SerializeError(MpikernelError, TypeError):

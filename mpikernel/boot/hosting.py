@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from mpikernel.boot.log import Log
 from mpikernel.boot.signals import Signals
 from mpikernel.config.launch import Launch
-from mpikernel.errors import LaunchError
+from mpikernel.config.launcher import ranks_may_die
+from mpikernel.errors import LaunchError, RankDiedError
 from mpikernel.ledger.promise import Ledger
 from mpikernel.wire.doorbell import Doorbell
 from mpikernel.wire.loop import Loop, Outbox
@@ -47,7 +49,7 @@ class Rank:
         self.hosts = hosts  # by rank
         self.rank = comms.mail.Get_rank()
         self.roles = layout.roles(self.rank)
-        self.transport = MpiTransport(comms.mail, comms.bulk, comms.control, launch.settings.bulk_threshold)
+        self.transport = MpiTransport(comms.mail, comms.bulk, comms.control, launch.settings.bulk_threshold, ranks_may_die(os.environ))
         self.loop = Loop(self.transport)
         pool.limit = launch.settings.receive_memory
         self.signals = Signals(self.loop, layout.controller, self.settings.grace, lambda: any(inside() for inside in self.user_code))
@@ -77,8 +79,20 @@ class Rank:
     def play(self) -> None:
         """Be what this rank is, until the world stops."""
         self.signals.install()
+        if self.transport.mortal:
+            self.loop.host(None, {}, lambda _state, _out, _now: self._check_controller())
         self.loop.start_attendant()
         self.main()
+
+    def _check_controller(self) -> None:
+        """Without the controller nobody ends the world in order.
+
+        Raises:
+            RankDiedError: it has died.
+        """
+        controller = self.layout.controller
+        if controller in self.transport.dead and not self.loop.left:
+            raise RankDiedError(f"rank {controller} (controller on {self.hosts[controller]}) died, and the world cannot do without it")
 
     def say_goodbye(self) -> None:
         """Tell the controller that this rank has stopped, and wait until everybody has.

@@ -5,6 +5,7 @@ Nothing here may hang: every wait has a limit, and who reaches it aborts the wor
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -19,12 +20,14 @@ import msgspec
 
 from mpikernel import __version__
 from mpikernel.boot.agreement import Member, Outcome
+from mpikernel.boot.alarm import Alarm
 from mpikernel.boot.hosting import Rank
 from mpikernel.boot.log import Log
 from mpikernel.boot.threads import share_cores_of_host
-from mpikernel.config.launcher import launcher_name, launcher_rank, launcher_size
+from mpikernel.boot.vigil import keep_vigil
+from mpikernel.config.launcher import launcher_name, launcher_rank, launcher_size, ranks_may_die
 from mpikernel.engine.staying import leave_at_once
-from mpikernel.errors import LaunchError, MpikernelError
+from mpikernel.errors import CalledOffError, LaunchError, MpikernelError
 from mpikernel.interfaces.script.program import set_path
 from mpikernel.ledger.promise import Ledger
 from mpikernel.wire.doorbell import Address, Doorbell
@@ -59,7 +62,8 @@ def main(argv: Sequence[str]) -> NoReturn:
     """Be one rank of a world. Does not return: the process ends with the world's exit code."""
     comm = world_of_this_process()
     rank = comm.Get_rank()
-    abort = partial(_abort, comm, rank, os.dup(2))  # the terminal: an engine will have its log in that place
+    alarm = Alarm(comm)
+    abort = partial(_abort, comm, alarm, rank, os.dup(2))  # the terminal: an engine will have its log in that place
     try:
         bell = Doorbell()
         outcome, ledger, members = _agree(comm, rank, argv, bell.address)
@@ -74,7 +78,7 @@ def main(argv: Sequence[str]) -> NoReturn:
             print(outcome.text, file=sys.stderr if outcome.code else sys.stdout, flush=True)
         sys.exit(outcome.code)
     try:
-        code = _live(rank, abort, outcome, ledger, members, bell)
+        code = _live(rank, alarm, abort, outcome, ledger, members, bell)
     except BaseException as error:
         abort(error)
     sys.exit(code)
@@ -110,6 +114,7 @@ def _check_launch(size: int) -> None:
 
 def _live(
     rank: int,
+    alarm: Alarm,
     abort: Callable[[BaseException], object],
     outcome: Outcome,
     ledger: Ledger | None,
@@ -126,14 +131,18 @@ def _live(
     share_cores_of_host([member.host for member in members].count(members[rank].host))
     log = Log(launch.settings.log_level, os.path.join(launch.settings.cluster_dir, "log", f"rank-{rank}.log"))
     comms = make_communicators(layout)
+    alarm.comms.append(comms.mail)
+    alarm.members = members
     keep_from_finalizing()
     own = Rank(launch, log, ledger, layout, comms, [member.host for member in members])
     if _all_can_ring(bell, rank, members):
         own.listen_to(bell)
     own.move_in()
+    keep_vigil(own, members)
     if rank == 0:
         log.info(announcement(layout, members))
     own.loop.broken = abort
+    atexit.register(_leave_the_dead, own)  # now: what is registered first comes last, when the script has done what it does at its exit
     own.play()
     code = _own_code(own)
     _leave(own, code)
@@ -149,12 +158,13 @@ def _all_can_ring(bell: Doorbell, rank: int, members: Sequence[Member]) -> bool:
 
 
 def _own_code(own: Rank) -> int:
-    """The world's exit code on the script's rank, 0 on all others.
+    """The world's exit code on the script's rank, or the controller's if that has died; 0 on all others.
 
     Open MPI kills the other ranks as soon as one has ended with a code, and the script may have things to do at its exit.
     """
     assert own.loop.stop is not None
-    return own.loop.stop.code if Role.SCRIPT in own.roles else 0
+    tells = Role.CONTROLLER if own.layout.script in own.transport.dead else Role.SCRIPT
+    return own.loop.stop.code if tells in own.roles else 0
 
 
 def announcement(layout: Layout, members: Sequence[Member]) -> str:
@@ -168,10 +178,20 @@ def _leave(own: Rank, code: int) -> None:
     """Say goodbye, wait until everybody has, and finalize MPI."""
     own.say_goodbye()
     own.close()
-    _finalize_in_time()
+    if not own.transport.dead:
+        _finalize_in_time()
     own.signals.restore()
     if not own.may_linger:
         _end_by_force_later(code)
+
+
+def _leave_the_dead(own: Rank) -> None:
+    """End the process at once where ranks have died: MPI's finalization, which Python's exit brings, hangs now and then without them."""
+    if own.transport.dead and own.loop.left:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):  # the script has closed or lost it
+                stream.flush()
+        leave_at_once(_own_code(own))
 
 
 def _finalize_in_time() -> None:
@@ -183,12 +203,14 @@ def _finalize_in_time() -> None:
     signal.alarm(0)
 
 
-def _abort(comm: Intracomm, rank: int, terminal: int, error: BaseException) -> NoReturn:
+def _abort(comm: Intracomm, alarm: Alarm, rank: int, terminal: int, error: BaseException) -> NoReturn:
     """End the whole world because this rank cannot go on; the message names rank, host and reason."""
     import traceback  # here: most worlds never need it
 
     if not _aborting.acquire(blocking=False):  # another thread of this process is at it
         threading.Event().wait()
+    if isinstance(error, CalledOffError):  # who called it off has said why, and brings the exit code
+        leave_at_once(0)
 
     code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else getattr(error, "exit_code", BROKEN)
     try:
@@ -198,8 +220,11 @@ def _abort(comm: Intracomm, rank: int, terminal: int, error: BaseException) -> N
     line = f"mpikernel: error: rank {rank} on {os.uname().nodename} ends the world: {text}"
     with suppress(OSError):  # nobody may be reading any more
         os.write(terminal, line.encode(errors="backslashreplace"))
-    time.sleep(LAST_WORDS)
-    comm.Abort(code)
+    if ranks_may_die(os.environ):  # then MPI's Abort ends this process alone, and the others have to be told
+        alarm.sound(LAST_WORDS)
+    else:
+        time.sleep(LAST_WORDS)
+        comm.Abort(code)
     leave_at_once(code)
 
 

@@ -14,7 +14,8 @@ def host(rank: Rank) -> None:
     settings = rank.settings
     limit = settings.argument_cache
     seats = [Seat(number, rank.hosts[number], arguments=remember_arguments(limit)) for number in rank.layout.engines]
-    state = TaskState(Notebook(rank.layout.controller), seats, settings.policy, limit)
+    state = TaskState(Notebook(rank.layout.controller), seats, settings.policy, settings.crash_limit, limit)
     state.keeping = Keeping(settings.keep_calls, settings.keep_calls_total)
+    state.mortal = rank.transport.mortal
     rank.loop.host(state, REACTIONS, tick)
     rank.at_goodbye.append(lambda out: tell_all(state, out, rank.loop.clock()))

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from mpikernel.client import flags
 from mpikernel.client.executor import EngineExecutor
 from mpikernel.client.flags import Flag
+from mpikernel.client.losing import check_alive
 from mpikernel.client.maps import MappingView
 from mpikernel.client.needs import Dependency, Needed
 from mpikernel.client.result import AsyncResult
@@ -101,6 +102,8 @@ class LoadBalancedView(MappingView):
     @property
     def _terms(self) -> TermsThen:
         """Those of the calls that are made now."""
+        if self._lost:
+            self._check_some_live()
         if self.recovery is None:
             return self._with_needs(self._plain_terms)
         recovery = self._port.functions.get(self.recovery, f"recovery={label_of(self.recovery)}")
@@ -115,10 +118,15 @@ class LoadBalancedView(MappingView):
                 needed.wait_for_sources()
         return partial(_with_needs, terms, after, follow)
 
+    def _check_some_live(self) -> None:
+        """Refuse tasks that no engine is left for."""
+        state, only = self._port.state, self._restriction
+        check_alive(state, only if all(engine in self._lost for engine in only) else ())
+
     @property
     def _restriction(self) -> tuple[int, ...]:
         """The engines that tasks may go to; empty for any."""
-        return () if self._targets is None or self._targets == "all" else tuple(self._ids)
+        return () if self._targets is None or self._targets == "all" else tuple(self._chosen)
 
 
 def _with_needs(terms: Terms, after: Needed | None, follow: Needed | None) -> Terms:

@@ -44,11 +44,12 @@ class Client:
 
     @property
     def ids(self) -> list[int]:
-        """The engines' ids."""
-        return list(range(len(self)))
+        """The engines' ids, without those of engines that have died."""
+        state = self._port.state
+        return [engine for engine in range(len(state.engines)) if engine not in state.lost]
 
     def __len__(self) -> int:
-        return len(self._port.state.engines)
+        return len(self._port.state.engines) - len(self._port.state.lost)
 
     def __bool__(self) -> bool:
         return True

@@ -16,7 +16,7 @@ from mpikernel.client.moving import MovingView
 from mpikernel.client.remote import ParallelFunction, RemoteFunction, decorator
 from mpikernel.client.result import AsyncMapResult, AsyncResult
 from mpikernel.client.state import Call
-from mpikernel.client.view import engine_ids, label_of
+from mpikernel.client.view import label_of
 from mpikernel.errors import UsageError
 from mpikernel.wire.failure import sendable
 from mpikernel.wire.messages import Clear, Execute, Keys, Message
@@ -137,7 +137,7 @@ class DirectView(MovingView):
 
     def on(self, targets: Any) -> DirectView:
         """The same view of other engines."""
-        view = DirectView(self.client, engine_ids(targets, len(self.client)), self.block)
+        view = DirectView(self.client, self._named(targets), self.block)
         view.stream = self.stream
         return view
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mpikernel.client.areas import Areas, tidy
+from mpikernel.client.losing import REACTIONS as LOSSES
+from mpikernel.client.losing import check_alive
 from mpikernel.client.pickled import Pickled, PickledFunctions
 from mpikernel.client.questions import REACTIONS as ANSWERS
 from mpikernel.client.questions import Questions
@@ -53,7 +55,7 @@ class Port:
         self._on_an_engine = on_an_engine
         self._process = os.getpid()
         loop.transport.hungry = lambda: loop.stop is not None or state.hungry()
-        loop.host(state, REACTIONS, tick, PLACES)
+        loop.host(state, {**REACTIONS, **LOSSES}, tick, PLACES)
         loop.host(self.areas, {}, tidy)
         loop.host(self.questions, ANSWERS)
         loop.host(self.watch, SAYINGS, look)
@@ -92,8 +94,9 @@ class Port:
         if any(weights):
             self._wait_for_room(dict(zip(targets, weights, strict=True)))
         state, now = self.state, self.loop.clock()
-        large = len(targets) > 1 and any(map(state.traffic.any_large, payloads))
+        large = len(targets) > 1 and not self.loop.transport.mortal and any(map(state.traffic.any_large, payloads))
         with self.loop.hold:
+            check_alive(state, targets)
             busy = self._busy() if large else ()
             calls = [state.new_call(kind, label, engine, now) for engine in targets]
             collector.expecting(calls)

@@ -74,6 +74,7 @@ class SharedPush:
         if self._leads(index):
             others = [other for other in range(index + 1, len(calls)) if self._hosts[other] == self._hosts[index]]
             ranks = tuple(self._port.state.engines[calls[other].engine] for other in others)
+            self._port.state.fellows[call.id] = [(rank, calls[other].id) for rank, other in zip(ranks, others, strict=True)]
             return PushShared(call.id, self._names, self._sizes, True, ranks, tuple(calls[other].id for other in others)), self._frames
         if self._area is not None and self._hosts[index] == self._here:
             self._port.loop.out.send(self._port.state.engines[call.engine], SharedArea(call.id, self._shared, *self._area.place, ""))
@@ -82,6 +83,7 @@ class SharedPush:
     def _release(self, calls: Sequence[Call]) -> None:
         with self._port.loop.hold:
             for index, call in enumerate(calls):
+                self._port.state.fellows.pop(call.id, None)
                 if self._leads(index):
                     self._port.loop.out.send(self._port.state.engines[call.engine], Unshare(call.id))
             if self._area is not None:

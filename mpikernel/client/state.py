@@ -251,6 +251,8 @@ class ClientState(Struct, eq=False):
     batches: dict[int, OpenBatch] = field(default_factory=dict)  # by their first task, in order
     feeding: int = 0  # maps that have more to submit
     sent: dict[int, Sent] = field(default_factory=dict)  # functions, by the engine they were sent to, or TASKS
+    lost: dict[int, str] = field(default_factory=dict)  # engines that died, and how; views keep it
+    fellows: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # who waits for a leading engine: rank and call, by its call
     gathers: dict[int, Gatherer] = field(default_factory=dict)  # by call that has not ended
     given_up: dict[int, Arrival] = field(default_factory=dict)  # calls that end as soon as their engines will interrupt them, and how
     seized: dict[int, int] = field(default_factory=dict)  # engines that sit in a call that was given up, and the call
@@ -315,6 +317,11 @@ class ClientState(Struct, eq=False):
         `weight` is the function's size in bytes: both ends forget by it, so they must be told the same.
         """
         return self.sent.setdefault(receiver, Sent()).knows(digest, weight)
+
+    def obituary(self, engine: int) -> str:
+        """Who died, and how."""
+        rank = self.engines[engine]
+        return f"engine {engine} (rank {rank} on {self.hosts[rank]}) died: {self.lost[engine]}"
 
     def hungry(self) -> bool:
         """Whether large results may come in."""

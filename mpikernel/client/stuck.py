@@ -85,7 +85,7 @@ def on_there(watch: Watch, out: Outbox, arrival: Arrival, now: float) -> None:
     if there.question != inquiry.number:
         return
     inquiry.answers[watch.state.engines.index(arrival.sender)] = there
-    if len(inquiry.answers) == len(watch.state.engines):
+    if len(inquiry.answers) >= len(watch.state.engines) - len(watch.state.lost):
         _judge(watch, out, now)
 
 
@@ -131,11 +131,11 @@ def _judge(watch: Watch, out: Outbox, now: float) -> None:
 
 
 def _gone(watch: Watch) -> set[int]:
-    """Engines that had nothing to do when they were asked, and have been given nothing since."""
+    """Engines that have died, or had nothing to do when they were asked and have been given nothing since."""
     busy = {call.engine for call in watch.state.open.values()}
     completed, before = watch.state.tally.completed, watch.inquiry.ended
     idle = {engine for engine, there in watch.inquiry.answers.items() if there.idle}
-    return {engine for engine in idle - busy if completed.get(engine, 0) == before.get(engine, 0)}
+    return {engine for engine in idle - busy if completed.get(engine, 0) == before.get(engine, 0)} | watch.state.lost.keys()
 
 
 def _settled(sitting: Sitting) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from mpikernel.client.result import AsyncResult
-from mpikernel.errors import MpikernelError, NoEnginesError, UsageError
+from mpikernel.errors import EngineDiedError, MpikernelError, NoEnginesError, UsageError
 from mpikernel.wire.failure import sendable
 
 if TYPE_CHECKING:
@@ -18,26 +18,38 @@ if TYPE_CHECKING:
 Targets = int | Sequence[int] | slice | str | None
 
 
-def engine_ids(targets: Targets, count: int) -> list[int]:
-    """The engines that `targets` names among `count`: an id (negative from the end), ids, a slice, or 'all' (None too).
+#: Engines that died, and how.
+Dead = Mapping[int, str]
+NOBODY: Dead = {}
+
+
+def engine_ids(targets: Targets, count: int, dead: Dead = NOBODY) -> list[int]:
+    """The engines that `targets` names among those of `count` that live: an id (negative from the end), ids, a slice, or 'all' (None too).
 
     Raises:
         NoEnginesError: an id that is not there, or no engine at all.
+        EngineDiedError: an engine that has died.
         UsageError: something that names no engines.
     """
-    if targets is None or (isinstance(targets, str) and targets == "all"):
-        ids = list(range(count))
+    living = [engine for engine in range(count) if engine not in dead]
+    if names_all(targets):
+        ids = living
     elif isinstance(targets, slice):
-        ids = list(range(count))[targets]
+        ids = living[targets]
     elif names_one(targets):
-        ids = [_checked(targets, count)]
+        ids = [_checked(targets, living, dead)]
     elif isinstance(targets, Sequence) and not isinstance(targets, str | bytes):
-        ids = [_checked(target, count) for target in targets]
+        ids = [_checked(target, living, dead) for target in targets]
     else:
         raise UsageError(f"{targets!r} names no engines: give an id, a list of ids, a slice, or 'all'")
     if not ids:
-        raise NoEnginesError(f"{targets!r} names no engine; there are {_which(count)}")
+        raise NoEnginesError(f"{targets!r} names no engine; {_which(living)}")
     return ids
+
+
+def names_all(targets: Any) -> bool:
+    """Whether targets is what stands for all engines."""
+    return targets is None or (isinstance(targets, str) and targets == "all")
 
 
 def names_one(targets: Any) -> bool:
@@ -45,17 +57,24 @@ def names_one(targets: Any) -> bool:
     return hasattr(targets, "__index__") and not isinstance(targets, bool)
 
 
-def _checked(target: Any, count: int) -> int:
+def _checked(target: Any, living: Sequence[int], dead: Dead) -> int:
     if not names_one(target):
         raise UsageError(f"{target!r} is not the id of an engine: ids are integers")
     number: int = target.__index__()
-    if not -count <= number < count:
-        raise NoEnginesError(f"there is no engine {number}; there are {_which(count)}")
-    return number % count
+    if number in dead:
+        raise EngineDiedError(f"engine {number} died: {dead[number]}; {_which(living)}")
+    if number in living:
+        return number
+    if not -len(living) <= number < 0:
+        raise NoEnginesError(f"there is no engine {number}; {_which(living)}")
+    return living[number]
 
 
-def _which(count: int) -> str:
-    return "engines 0 to " + str(count - 1) if count > 1 else "one engine, 0"
+def _which(living: Sequence[int]) -> str:
+    if len(living) < 2:
+        return f"there is one engine, {living[0]}" if living else "there is none any more"
+    first, last = living[0], living[-1]
+    return f"there are engines {f'{first} to {last}' if last - first < len(living) else ', '.join(map(str, living))}"
 
 
 def label_of(function: Callable[..., Any]) -> str:
@@ -78,8 +97,20 @@ class View(ABC):
         self.client = client
         self.block = block  # whether apply, map and the rest wait for the value
         self._stream = client.port.stream
-        self._ids = engine_ids(targets, len(client))
+        self._count = len(client.port.state.engines)
+        self._lost: Dead = client.port.state.lost
+        self._chosen = self._named(targets)
         self._targets = targets
+
+    def _named(self, targets: Targets) -> list[int]:
+        return engine_ids(targets, self._count, self._lost)
+
+    @property
+    def _ids(self) -> list[int]:
+        """The engines it works on; a view of all goes on with those that are left."""
+        if self._lost and names_all(self._targets):
+            return [engine for engine in self._chosen if engine not in self._lost]
+        return self._chosen
 
     @property
     def _port(self) -> Port:
@@ -102,7 +133,7 @@ class View(ABC):
 
     @targets.setter
     def targets(self, targets: Targets) -> None:
-        self._ids = engine_ids(targets, len(self.client))
+        self._chosen = self._named(targets)
         self._targets = targets
 
     @property

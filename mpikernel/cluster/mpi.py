@@ -14,16 +14,18 @@ from msgspec import Struct
 from mpikernel.errors import LaunchError
 
 OPEN_MPI = "Open MPI"
+OLD_OPEN_MPI = "Open MPI 4 or older"
 UNKNOWN = "an MPI that we do not know"
 #: What `--version` prints, seen (Open MPI 4 and 5, MPICH 5, Slurm 22) or documented (Intel).
 MARKS = {
     "Open MPI)": OPEN_MPI,
-    "OpenRTE)": OPEN_MPI,  # version 4 calls its launcher so
+    "OpenRTE)": OLD_OPEN_MPI,  # version 4 calls its launcher so
     "PRRTE)": OPEN_MPI,  # and prterun is the launcher of version 5
     "Intel(R) MPI": "Intel MPI",
     "HYDRA": "MPICH",
     "slurm ": "Slurm's srun",
 }
+TOLERANT = "--with-ft"
 VERSION_LIMIT = 10.0  # seconds; it takes some milliseconds, but a site's wrapper may look around first
 
 
@@ -40,13 +42,18 @@ class Mpiexec(Struct, frozen=True):
             slots: how many ranks the launcher takes without being told that more is meant.
             root: whether root starts it.
         """
-        return (*self.words, "-n", str(ranks), *self._permissions(root, ranks > slots), *program)
+        return (*self.words, "-n", str(ranks), *self._permissions(root, ranks > slots), *self._tolerance, *program)
 
     def _permissions(self, root: bool, crowded: bool) -> tuple[str, ...]:
         """Open MPI refuses root, and more ranks than slots, unless it is told that this is meant; the others do not mind."""
-        if self.mpi != OPEN_MPI:
+        if self.mpi not in (OPEN_MPI, OLD_OPEN_MPI):
             return ()
         return (*(("--allow-run-as-root",) if root else ()), *(("--oversubscribe",) if crowded else ()))
+
+    @property
+    def _tolerance(self) -> tuple[str, ...]:
+        """Have a world go on without an engine that dies, which Open MPI can from version 5 on, unless the user has said otherwise."""
+        return (TOLERANT, "ulfm") if self.mpi == OPEN_MPI and TOLERANT not in self.words else ()
 
 
 def find_mpiexec(environ: Mapping[str, str], given: str | None = None, python: str = sys.executable) -> Mpiexec:

@@ -27,6 +27,9 @@ SPEAKERS = (
 )
 SRUN = Speaker("Slurm's srun", "SLURM_NTASKS", "SLURM_PROCID")
 
+#: What Open MPI's mpiexec sets for processes that are to outlive each other.
+FAULT_TOLERANT = "OMPI_MCA_mpi_ft_enable"
+
 #: Steps of Slurm in which one shell runs, not ranks: pending, extern, batch and interactive have the highest numbers.
 FIRST_SPECIAL_STEP = 0xFFFFFFF0
 
@@ -50,6 +53,11 @@ def launcher_name(environ: Mapping[str, str]) -> str | None:
     for speaker in _speakers(environ):
         return speaker.mpi
     return None
+
+
+def ranks_may_die(environ: Mapping[str, str]) -> bool:
+    """Whether the launcher leaves the others alone when a process dies: Open MPI's, with ``--with-ft ulfm``."""
+    return environ.get(FAULT_TOLERANT) == "1"
 
 
 def _speakers(environ: Mapping[str, str]) -> Iterator[Speaker]:

@@ -42,6 +42,10 @@ class Settings(Struct, frozen=True):
         Literal["leastload", "lru", "plainrandom", "twobin", "weighted", "pure"],
         Meta(description="which engine gets a task of those that have room: who has least to do, waited longest, is drawn, or asks first"),
     ] = "leastload"
+    crash_limit: Annotated[
+        int,
+        Meta(ge=1, le=1000, description="engines that may die of a task before it is given up, where engines can die alone"),
+    ] = 3
     bulk_threshold: Annotated[
         int,
         Meta(ge=1, le=2**30, description="bytes from which a buffer is sent by itself, from the memory in which it lives"),

@@ -1,7 +1,8 @@
 """What the controller does: keep records, and end the world in order. What it says about records is in answering.py.
 
 The end: someone says why (the script is over, a signal), everybody is told to stop, everybody says goodbye, the ledger is
-closed, everybody is told to leave. Whoever does not stop within the grace is named, and the world is aborted (by boot).
+closed, everybody is told to leave. Whoever does not stop within the grace is named, and the world is aborted (by boot); who has died
+is not waited for.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from mpikernel.ledger.calls import KeptCall, KeptShared
 from mpikernel.ledger.records import expand
 from mpikernel.wire.envelope import Frame, Missing
 from mpikernel.wire.loop import Outbox
-from mpikernel.wire.messages import SCRIPT_ENDED, Goodbye, Leave, Note, ScriptEnded, Signalled, Stop
+from mpikernel.wire.messages import SCRIPT_ENDED, EngineDied, Goodbye, Leave, Note, ScriptEnded, Signalled, Stop
 from mpikernel.wire.transport import Arrival
-from mpikernel.world.exit_codes import SIGNAL_BASE
+from mpikernel.world.exit_codes import BROKEN, SIGNAL_BASE
 
 
 def on_note(state: ControllerState, out: Outbox, arrival: Arrival, now: float) -> None:
@@ -59,13 +60,32 @@ def on_signalled(state: ControllerState, out: Outbox, arrival: Arrival, now: flo
 def on_goodbye(state: ControllerState, out: Outbox, arrival: Arrival, now: float) -> None:
     assert isinstance(arrival.message, Goodbye)
     state.stopped.add(arrival.message.rank)
-    if len(state.stopped) < state.size or state.left:
+    _let_go(state, out, now)
+
+
+def lose(state: ControllerState, out: Outbox, rank: int, reason: str, now: float) -> None:
+    """An engine's process has ended. The client is told, and tells the task interface; nobody waits for its goodbye."""
+    state.lost.add(rank)
+    out.send(state.script, EngineDied(rank, reason))
+    if state.code is not None:
+        _let_go(state, out, now)
+
+
+def end_without(state: ControllerState, out: Outbox, rank: int, reason: str, now: float) -> None:
+    """A rank that nothing goes on without has died."""
+    state.lost.add(rank)
+    _end(state, out, BROKEN, reason, now)
+    _let_go(state, out, now)
+
+
+def _let_go(state: ControllerState, out: Outbox, now: float) -> None:
+    """Tell everybody to leave when everybody has stopped."""
+    if state.code is None or state.missing or state.left:
         return
-    assert state.code is not None
     state.ledger.end_run(state.code, now)
     state.left = True
-    for rank in range(state.size):
-        out.send(rank, Leave())
+    for rank in state.living:
+        out.send(rank, Leave(tuple(sorted(state.lost))))
 
 
 def _end(state: ControllerState, out: Outbox, code: int, reason: str, now: float) -> None:
@@ -73,7 +93,7 @@ def _end(state: ControllerState, out: Outbox, code: int, reason: str, now: float
     if state.code is not None:
         return
     state.code, state.deadline = code, now + state.grace
-    for rank in range(state.size):
+    for rank in state.living:
         out.send(rank, Stop(code, reason))
 
 

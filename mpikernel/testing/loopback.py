@@ -79,7 +79,7 @@ class LoopbackWorld:
         self.loops = [Loop(transport, self.clock) for transport in loopback_world(self.layout.size)]  # by rank
         self.ledger = MemoryLedger()
         self.ledger.begin_run(Run(0, self.clock()))
-        self.controller = ControllerState(self.layout.size, self.ledger, commit_interval=0.05, commit_records=4000, grace=3.0)
+        self.controller = ControllerState(self.layout.size, self.ledger, commit_interval=0.05, commit_records=4000, grace=3.0, script=1)
         self.hosts = tuple(f"host{rank}" for rank in range(self.layout.size))
         self.task = TaskState(Notebook(0), [Seat(rank, self.hosts[rank]) for rank in self.layout.engines])
         self.task.keeping = Keeping(KEPT, 100 * KEPT)

@@ -94,6 +94,20 @@ class Sending:
         if not queue:
             self._waiting.pop(stream, None)
 
+    def bury(self, rank: int) -> object:
+        """Give up what goes to a rank, and tell the departures of its messages. What MPI may still read of it."""
+        under_way = {id(message): message for stream, message in self._messages if stream[0] == rank}
+        for stream in [stream for stream in self._waiting if stream[0] == rank]:
+            under_way.update((id(message), message) for message in self._waiting.pop(stream))
+        for message in under_way.values():
+            if message.departure is not None:
+                message.departure.pending -= 1
+        gone = [(request, message) for request, (stream, message) in zip(self._requests, self._messages, strict=True) if stream[0] == rank]
+        left = [pair for pair in zip(self._requests, self._messages, strict=True) if pair[1][0][0] != rank]
+        self._requests, self._messages = [request for request, _ in left], [entry for _, entry in left]
+        self._posted = {stream: count for stream, count in self._posted.items() if stream[0] != rank}
+        return gone
+
     def advance(self) -> None:
         """Go on, and tell the departures of messages that have left."""
         done = MPI.Request.Testsome(self._requests)

@@ -36,6 +36,12 @@ class Runway:
         self._queues.setdefault(sender, deque()).append(landing)
         self.airborne += 1
 
+    def bury(self, sender: int) -> object:
+        """Nothing of a sender lands any more. What was in the air."""
+        queue = self._queues.pop(sender, deque())
+        self.airborne -= sum(not isinstance(entry, Arrival) for entry in queue)
+        return queue
+
     def take(self) -> Iterator[Arrival]:
         """What has landed by now and has nothing before it."""
         for sender, queue in list(self._queues.items()):

@@ -17,6 +17,7 @@ from math import inf
 from typing import Any
 
 from mpikernel.errors import OurProtocolError, PeerProtocolError
+from mpikernel.wire.deaths import OBITUARIES
 from mpikernel.wire.doorbell import Doorbell
 from mpikernel.wire.envelope import Departure, Frame, Parcel, Route
 from mpikernel.wire.hold import Hold
@@ -77,6 +78,7 @@ class Loop:
         self._reactors: dict[type[Message], tuple[Reactor, Any]] = {}
         self._ticks: list[tuple[Tick, Any]] = []
         self._places: dict[type[Message], tuple[Places, Any]] = {}
+        self._buried: set[int] = set()  # ranks that died, as somebody here was told
         transport.rooms = self._rooms
         self._afterwards: deque[Callable[[], None]] = deque()  # run after a turn, without the lock
         self._last_turn = time.monotonic()
@@ -91,11 +93,22 @@ class Loop:
     def host(self, state: Any, reactions: Mapping[Any, Reactor], tick: Tick | None = None, places: Mapping[Any, Places] = NOWHERE) -> None:
         """Give a role its place: who reacts to which type of message, where their large frames land, what it does as time passes."""
         for kind, reactor in reactions.items():
-            self._reactors[kind] = (reactor, state)
+            self._reactors[kind] = (self._burying(reactor) if kind in OBITUARIES else reactor, state)
         for kind, place in places.items():
             self._places[kind] = (place, state)
         if tick is not None:
             self._ticks.append((tick, state))
+
+    def _burying(self, reactor: Reactor) -> Reactor:
+        """The same, after it has been seen to it that nothing comes of the dead any more."""
+
+        def bury_first(state: Any, out: Outbox, arrival: Arrival, now: float) -> None:
+            assert isinstance(arrival.message, OBITUARIES)
+            self._buried.add(arrival.message.rank)
+            self.transport.bury(arrival.message.rank)
+            reactor(state, out, arrival, now)
+
+        return bury_first
 
     def _rooms(self, sender: int, message: Message, sizes: Sequence[int]) -> Sequence[Frame] | None:
         entry = self._places.get(type(message))
@@ -142,6 +155,8 @@ class Loop:
         return bool(arrived) or flushed or self.transport.progress != progress
 
     def _react(self, arrival: Arrival, now: float) -> None:
+        if self._buried and arrival.sender in self._buried:
+            return
         message = arrival.message
         entry = self._reactors.get(type(message))
         if entry is not None:
@@ -149,6 +164,8 @@ class Loop:
         elif isinstance(message, Stop):
             self.stop = self.stop or message
         elif isinstance(message, Leave):
+            for rank in message.died:
+                self.transport.bury(rank)
             self.left = True
         else:
             role = RECEIVERS[type(message)]

@@ -19,6 +19,7 @@ class LoopbackTransport:
 
     moving = False
     progress = 0
+    mortal = False
 
     def __init__(self, rank: int, size: int, world: dict[int, LoopbackTransport], threshold: int) -> None:
         self.rank = rank
@@ -28,14 +29,18 @@ class LoopbackTransport:
         self._world = world  # by rank; everybody enters himself
         world[rank] = self
         self._box: deque[Arrival] = deque()
+        self._buried: set[int] = set()
         self._threshold = threshold
 
     def post(self, rank: int, parcels: Sequence[Parcel]) -> None:
+        if rank in self._buried:
+            drop(parcels)
+            return
         self._world[rank].deliver(copied(self.rank, parcels, self._threshold, self._world[rank].rooms))
 
     def deliver(self, arrivals: Sequence[Arrival]) -> None:
         """What another rank has posted is here."""
-        self._box.extend(arrivals)
+        self._box.extend(arrival for arrival in arrivals if arrival.sender not in self._buried)
 
     def poll(self) -> list[Arrival]:
         arrived = [self._box.popleft() for _ in range(len(self._box))]
@@ -44,6 +49,10 @@ class LoopbackTransport:
     @property
     def idle(self) -> bool:
         return True
+
+    def bury(self, rank: int) -> None:
+        self._buried.add(rank)
+        self._box = deque(arrival for arrival in self._box if arrival.sender != rank)
 
     def close(self) -> None:
         self._box.clear()
@@ -60,10 +69,15 @@ def copied(rank: int, parcels: Sequence[Parcel], threshold: int, rooms: Rooms | 
     envelope, parcels = seal(parcels, threshold)
     following = chain.from_iterable(parcel.frames for parcel in parcels)
     arrivals = [_landed(rank, opened, rooms, following) for opened in open_envelope(bytearray(envelope), rank)]
+    drop(parcels)
+    return arrivals
+
+
+def drop(parcels: Sequence[Parcel]) -> None:
+    """Nobody reads the frames of parcels any more."""
     for parcel in parcels:
         if parcel.departure is not None:
             parcel.departure.pending -= 1
-    return arrivals
 
 
 def _landed(rank: int, opened: Opened, rooms: Rooms | None, following: Iterator[Frame]) -> Arrival:

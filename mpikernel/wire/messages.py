@@ -12,6 +12,9 @@ from mpikernel.wire.batches import DoneBatch as DoneBatch
 from mpikernel.wire.batches import ReleasedBatch as ReleasedBatch
 from mpikernel.wire.batches import RunBatch as RunBatch
 from mpikernel.wire.batches import SubmitBatch as SubmitBatch
+from mpikernel.wire.deaths import EngineDied as EngineDied
+from mpikernel.wire.deaths import EngineLost as EngineLost
+from mpikernel.wire.deaths import RankGone as RankGone
 from mpikernel.wire.message import Message as Message
 from mpikernel.wire.questions import Answer as Answer
 from mpikernel.wire.questions import FetchCalls as FetchCalls
@@ -331,7 +334,9 @@ class Goodbye(Message, frozen=True, array_like=True, tag=52):
 
 
 class Leave(Message, frozen=True, array_like=True, tag=53):
-    """controller -> all: everybody has stopped; leave MPI."""
+    """controller -> all: everybody has stopped but those that have died; leave MPI."""
+
+    died: tuple[int, ...] = ()
 
 
 #: Which role reacts to what; None is for the loop of every rank itself.
@@ -343,10 +348,10 @@ RECEIVERS: dict[type[Message], Role | None] = {
         ),
         Role.ENGINE,
     ),
-    **dict.fromkeys((Done, DoneBatch, Output, Cancelled, Described, There, Lost, Answer), Role.SCRIPT),
-    **dict.fromkeys((Submit, SubmitBatch, SubmitFunction, CancelTasks, Seized), Role.TASK),
+    **dict.fromkeys((Done, DoneBatch, Output, Cancelled, Described, There, Lost, Answer, EngineDied), Role.SCRIPT),
+    **dict.fromkeys((Submit, SubmitBatch, SubmitFunction, CancelTasks, Seized, EngineLost), Role.TASK),
     **dict.fromkeys((Released, ReleasedBatch, Failed, Withdrawn, LostForTasks), Role.TASK),
-    **dict.fromkeys((Note, ScriptEnded, Signalled, Goodbye, Query, Purge, FetchCalls, FetchShared), Role.CONTROLLER),
+    **dict.fromkeys((Note, ScriptEnded, Signalled, Goodbye, Query, Purge, FetchCalls, FetchShared, RankGone), Role.CONTROLLER),
     **dict.fromkeys((Stop, Leave), None),
 }
 
@@ -359,4 +364,5 @@ AnyMessage = (
     | SubmitBatch | SubmitFunction | RunBatch | DoneBatch | ReleasedBatch
     | Gather | Give | Described | Where | There | Seized | Lost | LostForTasks | PushShared | SharedArea | Unshare
     | Query | Purge | FetchCalls | FetchShared | Answer
+    | EngineDied | EngineLost | RankGone
 )  # fmt: skip

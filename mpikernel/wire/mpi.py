@@ -2,6 +2,9 @@
 
 One thread at a time calls in here. Receiving mail is Iprobe, Irecv and Test: matched probes are broken on some fabrics, and
 with one receiving thread they are not needed; a blocking Recv would stand still with a sender that does.
+
+Where ranks are mortal, MPI tells each survivor by itself who has failed, when it next looks for mail, and each buries them by itself.
+Requests to the dead, or from them, may never end: they are kept with their memory, and nobody looks at them again.
 """
 
 from __future__ import annotations
@@ -12,10 +15,11 @@ from collections.abc import Callable, Sequence
 
 from mpi4py import MPI
 
-from mpikernel.wire.bulk import CHUNK, DIRECT, Ground, Landing, Progress, Sending, tree_tag, unfinished
+from mpikernel.errors import CalledOffError
+from mpikernel.wire.bulk import CHUNK, DIRECT, Ground, Landing, Progress, Sending, tree_tag
 from mpikernel.wire.envelope import Opened, Parcel, open_envelope, seal, small_bytes, split
 from mpikernel.wire.landing import Runway
-from mpikernel.wire.loopback import copied
+from mpikernel.wire.loopback import copied, drop
 from mpikernel.wire.messages import URGENT
 from mpikernel.wire.transport import Arrival, Rooms, always
 
@@ -27,20 +31,26 @@ MANY = 1 << 9
 #: Envelopes taken in one poll, so that a flood does not keep a rank from reacting.
 AT_ONCE = 64
 TAG = 0
+#: How MPI says that a rank has failed, of one request or of some of many.
+DEATHS = frozenset({MPI.ERR_PROC_FAILED, MPI.ERR_IN_STATUS})
 
 
 class MpiTransport:
     """See `mpikernel.wire.transport` for the promise."""
 
-    def __init__(self, mail: MPI.Intracomm, bulk: MPI.Intracomm, control: MPI.Intracomm, threshold: int) -> None:
+    def __init__(self, mail: MPI.Intracomm, bulk: MPI.Intracomm, control: MPI.Intracomm, threshold: int, mortal: bool = False) -> None:
         self.rank = mail.Get_rank()
         self.size = mail.Get_size()
         self.rooms: Rooms | None = None
         self.hungry: Callable[[], bool] = always
         self.posted: Callable[[int], object] = unheard  # told which rank something was posted to
-        self._mail, self._control = Slot(mail), Slot(control)
+        self.mortal = mortal
+        self.dead: set[int] = set()  # buried ranks
+        self._graves: list[object] = []  # what MPI may still hold of theirs
+        self._mail, self._control = Slot(mail, self._find_dead), Slot(control, self._find_dead)
         self._threshold = threshold
         self._envelopes: list[MPI.Request] = []  # that have not left
+        self._receivers: list[int] = []  # of each
         self._ground = Ground(bulk, Progress(), memoryview(mmap.mmap(-1, CHUNK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)))
         self._sending = Sending(bulk, self._ground.progress)
         self._runway = Runway()
@@ -49,6 +59,9 @@ class MpiTransport:
     def post(self, rank: int, parcels: Sequence[Parcel]) -> None:
         if rank == self.rank:
             self._own.extend(copied(rank, parcels, self._threshold, self.rooms))
+            return
+        if rank in self.dead:
+            drop(parcels)
             return
         urgent = [parcel for parcel in parcels if type(parcel.message) in URGENT]
         if urgent:
@@ -61,6 +74,7 @@ class MpiTransport:
     def _send(self, comm: MPI.Intracomm, rank: int, parcels: Sequence[Parcel], threshold: int) -> None:
         envelope, following = seal(parcels, threshold)
         self._envelopes.append(comm.Isend([envelope, MPI.BYTE], rank, TAG))
+        self._receivers.append(rank)
         for _, frames, route, departure in following:
             if route is None:
                 self._sending.send(rank, frames, DIRECT, departure)
@@ -76,20 +90,59 @@ class MpiTransport:
             for sender, data in slot.receive():
                 for opened in open_envelope(data, sender):
                     self._sort(sender, opened, arrived)
-        if self._runway.airborne:
-            arrived.extend(self._runway.take())
+        try:
+            self._advance(arrived)
+        except MPI.Exception as error:
+            before = len(self.dead)
+            self._find_dead(self._mail.comm, error)
+            if len(self.dead) == before:
+                raise
         while self._own:
             arrived.append(self._own.popleft())
-        if self._envelopes:
-            self._envelopes = unfinished(self._envelopes)
+        return arrived
+
+    def _advance(self, arrived: list[Arrival]) -> None:
+        """Go on with what has been begun."""
+        if self._runway.airborne:
+            arrived.extend(self._runway.take())
+        if self._envelopes and MPI.Request.Testsome(self._envelopes):
+            self._receivers = [rank for rank, request in zip(self._receivers, self._envelopes, strict=True) if request]
+            self._envelopes = [request for request in self._envelopes if request]
         if self._sending:
             self._sending.advance()
-        return arrived
+
+    def _find_dead(self, comm: MPI.Intracomm, error: MPI.Exception) -> None:
+        """Bury whoever has failed, if that is what MPI says; else it is raised.
+
+        Raises:
+            CalledOffError: another rank ends the world.
+        """
+        if self.mortal and error.Get_error_class() == MPI.ERR_REVOKED:
+            raise CalledOffError("another rank has ended the world") from error
+        if not self.mortal or error.Get_error_class() not in DEATHS:
+            raise error
+        comm.Ack_failed(self.size)
+        for rank in comm.Get_failed().Translate_ranks(None, comm.Get_group()):
+            self.bury(rank)
+
+    def bury(self, rank: int) -> None:
+        if rank in self.dead:
+            return
+        self.dead.add(rank)
+        self._graves.append([request for request, receiver in zip(self._envelopes, self._receivers, strict=True) if receiver == rank])
+        left = [pair for pair in zip(self._envelopes, self._receivers, strict=True) if pair[1] != rank]
+        self._envelopes, self._receivers = [request for request, _ in left], [receiver for _, receiver in left]
+        self._graves.append(self._sending.bury(rank))
+        self._graves.append(self._runway.bury(rank))
+        for slot in (self._control, self._mail):
+            self._graves.append(slot.bury(rank))
 
     def _sort(self, sender: int, opened: Opened, arrived: list[Arrival]) -> None:
         """What is whole has arrived, unless something is before it; what is urgent is never held up."""
         message, frames, _ = opened
         if any(isinstance(frame, int) for frame in frames):
+            if sender in self.dead:  # they will not come
+                return
             self._runway.expect(sender, Landing(self._ground, sender, opened, self.rooms, self.hungry))
             return
         arrival = Arrival(sender, message, frames)  # type: ignore[arg-type]  # all of them are frames
@@ -122,22 +175,43 @@ def unheard(rank: int) -> None:
 class Slot:
     """Where the envelopes of one communicator come in, one after the other."""
 
-    def __init__(self, comm: MPI.Intracomm) -> None:
+    def __init__(self, comm: MPI.Intracomm, find_dead: Callable[[MPI.Intracomm, MPI.Exception], object]) -> None:
         self.comm = comm
+        self._find_dead = find_dead  # told what MPI raises; raises it unless somebody has failed
+        self._dead: set[int] = set()
+        self._graves: list[object] = []
         self._status = MPI.Status()
         self._coming: deque[tuple[MPI.Request, int, bytearray]] = deque()  # asked for, not all here yet
 
     def receive(self) -> list[tuple[int, bytearray]]:
         """(sender, envelope) of those that are here, in order."""
+        coming = self._coming
+        here = []
+        try:
+            self._ask()
+            while coming and coming[0][0].Test():
+                _, sender, data = coming.popleft()
+                here.append((sender, data))
+        except MPI.Exception as error:
+            self._find_dead(self.comm, error)
+        return here
+
+    def _ask(self) -> None:
+        """Ask for the envelopes that have been announced."""
         comm, status, coming = self.comm, self._status, self._coming
         for _ in range(AT_ONCE):
             if not comm.Iprobe(MPI.ANY_SOURCE, TAG, status):
                 break
             sender = status.Get_source()
             data = bytearray(status.Get_count(MPI.BYTE))
-            coming.append((comm.Irecv([data, MPI.BYTE], sender, TAG), sender, data))
-        here = []
-        while coming and coming[0][0].Test():
-            _, sender, data = coming.popleft()
-            here.append((sender, data))
-        return here
+            if sender in self._dead:  # MPI refuses to receive from it by name, and would announce it again and again
+                self._graves.append(comm.Irecv([data, MPI.BYTE], MPI.ANY_SOURCE, TAG))
+            else:
+                coming.append((comm.Irecv([data, MPI.BYTE], sender, TAG), sender, data))
+
+    def bury(self, rank: int) -> object:
+        """Nothing comes from a rank any more. What MPI may still hold of it."""
+        self._dead.add(rank)
+        gone = [entry for entry in self._coming if entry[1] == rank]
+        self._coming = deque(entry for entry in self._coming if entry[1] != rank)
+        return gone

@@ -8,6 +8,8 @@
 - The same message may be posted to many with routes, which make a tree with the poster at its root: its large frames then go
   from here to those only whose parent is this rank, and the others pass them on.
 - A frame for which there is no memory where it arrives is `Missing` there, and nothing else suffers.
+- Who is buried has no part in it any more: what is posted there goes nowhere, nothing comes from there, and what was under way
+  either way is given up. Where ranks are `mortal` nobody uses routes, because frames cannot come through the dead.
 - Called by one thread at a time; the loop sees to that.
 """
 
@@ -44,6 +46,7 @@ class Transport(Protocol):
     rank: int
     size: int
     rooms: Rooms | None
+    mortal: bool  # whether a rank may die and the world go on
     hungry: Callable[[], bool]  # whether messages with large frames may begin to land; their senders wait meanwhile
 
     def post(self, rank: int, parcels: Sequence[Parcel]) -> None:
@@ -63,6 +66,9 @@ class Transport(Protocol):
     @property
     def idle(self) -> bool:
         """Whether everything that this rank posted has left it."""
+
+    def bury(self, rank: int) -> None:
+        """A rank has died."""
 
     def close(self) -> None:
         """Take part no longer. What had not arrived is gone; its memory may be read until the process ends its part in MPI."""

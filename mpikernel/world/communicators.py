@@ -6,7 +6,9 @@ their collectives never meet our traffic. Importing this module starts MPI; only
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple, cast
 
 from mpi4py import MPI
@@ -93,6 +95,16 @@ def make_communicators(layout: Layout) -> Communicators:
     if rank in layout.engines:
         engines.allreduce(0)
     return Communicators(mail, bulk, control, engines)
+
+
+def call_off(comms: Sequence[MPI.Intracomm], seconds: float) -> None:
+    """Have all that other ranks do on these communicators fail, where they outlive each other; it takes this rank's help for a moment."""
+    for comm in comms:
+        comm.Revoke()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with suppress(MPI.Exception):
+            comms[-1].Iprobe()
 
 
 def check_threads(levels: Sequence[str]) -> None:

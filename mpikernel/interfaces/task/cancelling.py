@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mpikernel.interfaces.task.ending import end_cancelled
 from mpikernel.interfaces.task.entries import Stretch, Task, runs
 from mpikernel.interfaces.task.refusals import offer
-from mpikernel.interfaces.task.state import TaskState
+from mpikernel.interfaces.task.state import TaskState, Wish
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import Cancelled, Withdraw, Withdrawn
 
@@ -20,8 +20,9 @@ def cancel(state: TaskState, out: Outbox, wanted: set[int], client: int, interru
         there = {number for number in wanted & state.assigned.keys() if state.assigned[number].engine == engine}
         there.update(*(wanted & lot for lot in seat.lots.values()))
         if there:
-            out.send(seat.rank, Withdraw(tuple(sorted(there)), client, interrupt))
-            seat.wishes.append(set())
+            message = Withdraw(tuple(sorted(there)), client, interrupt)
+            seat.wishes.append(Wish(message))
+            out.send(seat.rank, message)
             held |= there
     if interrupt:
         state.unwanted |= held
@@ -31,7 +32,7 @@ def cancel(state: TaskState, out: Outbox, wanted: set[int], client: int, interru
 
 def cancelled_there(state: TaskState, out: Outbox, message: Withdrawn, engine: int, now: float) -> None:
     """An engine has answered a client's wish: what it kept ends by itself, unless it had come back before: then it is asked for again."""
-    returned = state.seats[engine].wishes.popleft()
+    returned = state.seats[engine].wishes.popleft().returned
     dropped = end_cancelled(state, out, [take_back(state, number, engine) for number in message.dropped], now)
     moved = returned.intersection(message.kept)
     kept = sorted({*message.kept, *message.dropped}.difference(dropped, moved))

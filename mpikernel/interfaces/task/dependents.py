@@ -7,6 +7,7 @@ from mpikernel.interfaces.task.ending import end_with
 from mpikernel.interfaces.task.entries import Entry, allow
 from mpikernel.interfaces.task.needs import Parked
 from mpikernel.interfaces.task.state import TaskState
+from mpikernel.interfaces.task.stranded import line_up_or_end
 from mpikernel.wire.loop import Outbox
 
 
@@ -14,7 +15,7 @@ def take_in(state: TaskState, out: Outbox, entry: Entry, now: float) -> None:
     """Something new: it waits for an engine, or for other tasks first."""
     terms = entry.submit.terms
     if terms.after is None and terms.follow is None:
-        state.line_up(entry)
+        line_up_or_end(state, out, entry, now)
         return
     tell_dependents(state, out, now)  # what has ended before this came is known by its outcome: it must not be told of twice
     state.heed(entry.deadline)
@@ -40,12 +41,12 @@ def _decide(state: TaskState, out: Outbox, parked: Parked, now: float) -> None:
         end_with(state, out, tasks, error, now)
     elif all(need.ready for need in parked.needs):
         state.parking.leave(parked)
-        _let_go(state, parked)
+        _let_go(state, out, parked, now)
 
 
-def _let_go(state: TaskState, parked: Parked) -> None:
+def _let_go(state: TaskState, out: Outbox, parked: Parked, now: float) -> None:
     engines = parked.follow.engines_left if parked.follow is not None else ()
     for entry in parked.entries:
         if engines:
             allow(entry, engines)
-        state.line_up(entry)
+        line_up_or_end(state, out, entry, now)

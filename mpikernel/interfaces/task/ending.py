@@ -28,7 +28,11 @@ def note(state: TaskState, task: Task, now: float, status: str, started: float =
     state.notes.write(record, now)
     if status == SUBMITTED:
         return
-    state.ended(Ended(task.numbers, status, engine, error))
+    ended = Ended(task.numbers, status, engine, error)
+    if task.told:
+        state.ended_again(ended)
+    else:
+        state.ended(ended)
     if task.batch >= 0:
         state.close(task.batch, (submit.task,))
 

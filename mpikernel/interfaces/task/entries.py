@@ -49,6 +49,13 @@ class Task(Struct, eq=False):
     refusals: dict[int, Refusal] = field(default_factory=dict)  # by engine
     recovery: Sequence[Frame] = ()  # the function that its terms name, until it is called
     spoilt: Failure | None = None  # its last run but for that of its recovery, once that is to run
+    deaths: tuple[str, ...] = ()  # of engines that had it when they died, and may have died of it
+    told: bool = False  # those that depend on it know that it ended well; its result was lost, so it runs again
+
+    @property
+    def alone(self) -> bool:
+        """Whether an engine that has it is to have nothing else: should that one die, it is known of what."""
+        return bool(self.deaths)
 
     @property
     def count(self) -> int:
@@ -111,6 +118,7 @@ class Stretch(Struct, eq=False):
     whole: Batch
     numbers: range
     place: int = -1
+    alone = False  # as of a Task
 
     @property
     def submit(self) -> SubmitBatch:
@@ -118,6 +126,11 @@ class Stretch(Struct, eq=False):
 
     @property
     def targets(self) -> tuple[int, ...]:
+        return self.whole.allowed
+
+    @property
+    def allowed(self) -> tuple[int, ...]:
+        """As of a Task."""
         return self.whole.allowed
 
     @property

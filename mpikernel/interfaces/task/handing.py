@@ -39,7 +39,7 @@ def best(state: TaskState, entry: Entry) -> int | None:
     """The engine that the policy chooses of those with room for one of these tasks, or None."""
     function = entry.submit.function
     free = [engine for engine in entry.targets or range(len(state.seats)) if state.room(engine, function)]
-    if entry.submit.terms.queue_timeout:  # it is not to wait at an engine, where nobody would look at its limit
+    if entry.submit.terms.queue_timeout or entry.alone:  # the first is not to wait at an engine, where nobody would look at its limit
         free = [engine for engine in free if not state.seats[engine].held]
     return state.placing.choose(free, state) if free else None
 
@@ -53,7 +53,7 @@ def _give_some(state: TaskState, out: Outbox, targets: tuple[int, ...], engine: 
         seat.heard = now
     entry = state.waiting.take_first(targets, count)
     state.handed += 1
-    seat.turn, seat.recalled = state.handed, False
+    seat.turn, seat.recalled, seat.closed = state.handed, False, entry.alone
     seat.take(entry.submit.function, entry.count)
     if isinstance(entry, Task):
         _give(state, out, entry, engine)
@@ -93,7 +93,7 @@ def _give_stretch(state: TaskState, out: Outbox, stretch: Stretch, engine: int) 
 def recall(state: TaskState, out: Outbox, now: float) -> None:
     """Ask for half of what the busiest engine has not begun, for each that has nothing to do."""
     for engine, seat in enumerate(state.seats):
-        if not seat.held and not seat.seized:
+        if not (seat.held or seat.seized or seat.lost):
             _recall_for(state, out, engine, now)
 
 

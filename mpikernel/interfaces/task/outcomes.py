@@ -6,10 +6,10 @@ It knows of all that it calls settled, so those are forgotten here.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from mpikernel.ledger.records import ERROR, STATUSES
+from mpikernel.ledger.records import ERROR, OK, STATUSES
 
 #: Numbers that are forgotten together, or as many as are kept: taking them out of the front moves the rest.
 TOGETHER = 4096
@@ -22,6 +22,10 @@ class Ended(NamedTuple):
     status: str
     engine: int
     error: str = ""
+
+
+def _code(engine: int, status: str) -> int:
+    return len(STATUSES) * (engine + 1) + STATUSES.index(status)
 
 
 class Outcomes:
@@ -42,7 +46,7 @@ class Outcomes:
         codes = self._codes
         if end > len(codes):
             codes.frombytes(bytes(codes.itemsize * (end - len(codes))))
-        codes[begin:end] = array("I", (len(STATUSES) * (ended.engine + 1) + STATUSES.index(ended.status),)) * (end - begin)
+        codes[begin:end] = array("I", (_code(ended.engine, ended.status),)) * (end - begin)
 
     def within(self, numbers: range) -> Iterator[Ended]:
         """Of consecutive tasks those that have ended: as many as each kind has, from its first on."""
@@ -52,6 +56,12 @@ class Outcomes:
             where, status = divmod(code, len(STATUSES))
             first = self._base + begin + codes.index(code)
             yield Ended(range(first, first + codes.count(code)), STATUSES[status], where - 1, self._errors.get(first, ""))
+
+    def well_on(self, engine: int, numbers: Iterable[int]) -> list[int]:
+        """Those of these tasks that ended well on an engine, in order."""
+        codes, code = self._codes, _code(engine, OK)
+        there = (number for number in numbers if 0 <= number - self._base < len(codes))
+        return sorted(number for number in there if codes[number - self._base] == code)
 
     def forget(self, settled: int) -> None:
         """Nobody asks for those before this one any more."""

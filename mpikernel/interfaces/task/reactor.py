@@ -14,6 +14,7 @@ from mpikernel.interfaces.task.ending import end_cancelled, end_run, end_with, n
 from mpikernel.interfaces.task.entries import Batch, Failure, Stretch, Task, runs
 from mpikernel.interfaces.task.handing import hand_out, recall, recall_all
 from mpikernel.interfaces.task.limits import look_when_due
+from mpikernel.interfaces.task.losing import lose
 from mpikernel.interfaces.task.outcomes import Ended
 from mpikernel.interfaces.task.recovering import begin_recovery
 from mpikernel.interfaces.task.refusals import offer, refused
@@ -25,6 +26,7 @@ from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import (
     NOBODY,
     CancelTasks,
+    EngineLost,
     Failed,
     Lost,
     LostForTasks,
@@ -160,6 +162,8 @@ def on_released(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> 
     task = take_back(state, message.task, state.seat_of(arrival.sender))
     _learn(state, task.engine, task.submit.function, message.completed - message.started, now)
     note(state, task, now, OK, message.started, message.completed)
+    if state.mortal:
+        state.seats[task.engine].recent.put(task, size(task.arguments))
     _go_on(state, out, now)
 
 
@@ -167,7 +171,11 @@ def on_released_batch(state: TaskState, out: Outbox, arrival: Arrival, now: floa
     message = arrival.message
     assert isinstance(message, ReleasedBatch)
     numbers, seat = range(message.first, message.first + message.count), state.seats[message.engine]
-    submit = state.batches[message.batch].submit
+    whole = state.batches[message.batch]
+    submit = whole.submit
+    if state.mortal:
+        begin, end = whole.extent(numbers)
+        seat.recent.put(Stretch(whole, numbers), end - begin)
     seat.take_from_lot(message.batch, numbers)
     seat.take(submit.function, -message.count)
     state.close(message.batch, numbers)
@@ -247,6 +255,13 @@ def on_seized(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> No
     _go_on(state, out, now)
 
 
+def on_engine_lost(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> None:
+    message = arrival.message
+    assert isinstance(message, EngineLost)
+    lose(state, out, message, arrival.sender, now)
+    _go_on(state, out, now)
+
+
 def _learn(state: TaskState, engine: int, function: bytes, seconds: float, now: float) -> None:
     """An engine tells how long tasks took."""
     state.paces.learn(function, seconds)
@@ -295,4 +310,5 @@ REACTIONS = {
     Failed: on_failed,
     Withdrawn: on_withdrawn,
     LostForTasks: on_lost,
+    EngineLost: on_engine_lost,
 }

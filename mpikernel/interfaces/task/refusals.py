@@ -20,12 +20,19 @@ def refused(state: TaskState, out: Outbox, task: Task, engine: int, reason: str,
     """An engine has given a task back, because it is not for it."""
     times = task.refusals[engine].times + 1 if engine in task.refusals else 1
     task.refusals[engine] = Refusal(times, reason, now + PAUSE * 2 ** (times - 1))
-    if _askable(state, task):
+    if askable(state, task):
         offer(state, task, now)
     else:
-        reasons = "; ".join(f"engine {number}: {task.refusals[number].reason}" for number in sorted(task.refusals))
-        error = UnmetDependency(f"no engine takes {task.name} (task {task.submit.task}): {reasons}")
-        end_with(state, out, [task], error, now)
+        end_unmet(state, out, task, now)
+
+
+def end_unmet(state: TaskState, out: Outbox, task: Task, now: float) -> None:
+    """End a task that no engine takes."""
+    died = {engine: seat.lost for engine, seat in enumerate(state.seats) if seat.lost}
+    told = died | {engine: refusal.reason for engine, refusal in task.refusals.items()}
+    reasons = "; ".join(f"engine {engine}: {told[engine]}" for engine in sorted(told))
+    error = UnmetDependency(f"no engine takes {task.name} (task {task.submit.task}): {reasons}")
+    end_with(state, out, [task], error, now)
 
 
 def offer(state: TaskState, task: Task, now: float) -> None:
@@ -34,7 +41,7 @@ def offer(state: TaskState, task: Task, now: float) -> None:
     if not task.refusals:
         state.line_up_first(task)
         return
-    asked = {engine: task.refusals[engine].until if engine in task.refusals else 0.0 for engine in _askable(state, task)}
+    asked = {engine: task.refusals[engine].until if engine in task.refusals else 0.0 for engine in askable(state, task)}
     task.targets = tuple(engine for engine, until in asked.items() if until <= now)
     later = [until for until in asked.values() if until > now]
     if later:
@@ -48,10 +55,9 @@ def offer(state: TaskState, task: Task, now: float) -> None:
         state.resting[task.submit.task] = task
 
 
-def _askable(state: TaskState, task: Task) -> list[int]:
-    """The engines that have not refused a task for the last time."""
-    engines = task.allowed or range(len(state.seats))
-    return [engine for engine in engines if engine not in task.refusals or task.refusals[engine].times < MOST_REFUSALS]
+def askable(state: TaskState, task: Task) -> list[int]:
+    """The engines that have neither died nor refused a task for the last time."""
+    return [engine for engine in state.alive(task.allowed) if engine not in task.refusals or task.refusals[engine].times < MOST_REFUSALS]
 
 
 def offer_again(state: TaskState, now: float) -> None:

@@ -14,11 +14,20 @@ from mpikernel.interfaces.task.needs import Parking
 from mpikernel.interfaces.task.outcomes import Ended, Outcomes
 from mpikernel.interfaces.task.pace import MOST, Paces
 from mpikernel.interfaces.task.policies import Policy, policy_named
+from mpikernel.interfaces.task.recent import Recent
 from mpikernel.interfaces.task.waiting import Line
 from mpikernel.wire.arguments import CACHE, remember_arguments
 from mpikernel.wire.envelope import Frame
+from mpikernel.wire.messages import Withdraw
 from mpikernel.wire.mirror import Kept, Sent
 from mpikernel.wire.notebook import Notebook
+
+
+class Wish(Struct, eq=False):
+    """A client's, to have tasks of an engine cancelled, as the engine was told."""
+
+    message: Withdraw
+    returned: set[int] = field(default_factory=set)  # tasks that have come back from it since: see `Seat.gave_back`
 
 
 class Seat(Struct, eq=False):
@@ -34,18 +43,22 @@ class Seat(Struct, eq=False):
     recalled: bool = False  # it has been asked for tasks and has not answered; or it had none, and none of its tasks has ended since
     seized: bool = False  # it sits in a call that was given up: it is given nothing
     turn: int = 0  # how often tasks had been handed out when it was given some last
-    wishes: deque[set[int]] = field(default_factory=deque)  # for each client's Withdraw that it has not answered: see `gave_back`
+    wishes: deque[Wish] = field(default_factory=deque)  # of clients, that it has not answered
+    recent: Recent = field(default_factory=Recent)  # ended well there
+    lost: str = ""  # how it died, if it has
+    closed: bool = False  # it gets nothing now: it has died, or has a task that is to be alone
 
     def take(self, function: bytes, count: int) -> None:
         """It has so many tasks more, or less."""
         self.held[function] += count
         if not self.held[function]:
             del self.held[function]
+            self.closed = bool((self.held and self.closed) or self.lost)
 
     def gave_back(self, numbers: Collection[int]) -> None:
         """Tasks have come back from it. If it is given them again, its answers to what was sent before say nothing of that."""
-        for returned in self.wishes:
-            returned.update(numbers)
+        for wish in self.wishes:
+            wish.returned.update(numbers)
 
     def take_from_lot(self, batch: int, numbers: Collection[int]) -> None:
         """It does not have these tasks of a batch any more."""
@@ -61,6 +74,7 @@ class TaskState(Struct, eq=False):
     notes: Notebook
     seats: list[Seat]  # by engine id
     policy: str = "leastload"
+    crash_limit: int = 3  # engines that may die of a task
     argument_cache: int = CACHE  # bytes of each client's
     waiting: Line = field(default_factory=Line)
     resting: dict[int, Task] = field(default_factory=dict)  # by task id: were refused, some time ago; or are about to be cancelled
@@ -78,6 +92,8 @@ class TaskState(Struct, eq=False):
     functions: dict[int, Kept[Sequence[Frame]]] = field(default_factory=dict)  # by the client that sent them
     arguments: dict[int, Kept[Frame]] = field(default_factory=dict)  # by the same
     paces: Paces = field(default_factory=Paces)
+    mortal: bool = False  # an engine may die and the world go on
+    bereft: bool = False  # one has
     handed: int = 0  # how often tasks have been handed out
     placing: Policy = field(default_factory=lambda: policy_named("leastload"))
 
@@ -123,7 +139,7 @@ class TaskState(Struct, eq=False):
     def room(self, engine: int, function: bytes) -> int:
         """How many tasks of a function an engine may be given."""
         seat = self.seats[engine]
-        if seat.seized:
+        if seat.seized or seat.closed:
             return 0
         held = seat.held
         room = self.paces.room(function, held)
@@ -133,11 +149,19 @@ class TaskState(Struct, eq=False):
         """The engine that is at a rank."""
         return next(engine for engine, seat in enumerate(self.seats) if seat.rank == rank)
 
+    def alive(self, engines: Sequence[int] = ()) -> list[int]:
+        """Those of these engines, or of all if there are none, that have not died."""
+        return [engine for engine in engines or range(len(self.seats)) if not self.seats[engine].lost]
+
     def ended(self, ended: Ended) -> None:
         """Tasks have ended, of a batch or by themselves."""
-        self.outcomes.put(ended)
         if self.parking:
             self.parking.news.append(ended)
+        self.ended_again(ended)
+
+    def ended_again(self, ended: Ended) -> None:
+        """Tasks have ended of which that was told before."""
+        self.outcomes.put(ended)
         if self.unwanted:
             self.unwanted.difference_update(ended.numbers)
 
@@ -169,6 +193,9 @@ class TaskState(Struct, eq=False):
 
     def _check_seats(self) -> None:
         for engine, seat in enumerate(self.seats):
+            assert not (seat.lost and seat.held), f"engine {engine} has died and holds {seat.held}"
+            assert seat.closed or not seat.lost, f"engine {engine} has died and is given tasks"
+            assert not seat.closed or seat.lost or seat.held.total() == 1, f"engine {engine} is given nothing, but has nothing alone"
             has = Counter(task.submit.function for task in self.assigned.values() if task.engine == engine)
             for batch, lot in seat.lots.items():
                 assert lot, f"an empty lot of batch {batch} is kept for engine {engine}"

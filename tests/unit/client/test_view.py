@@ -78,7 +78,7 @@ def test_what_names_no_engines(targets: Any) -> None:
 def test_what_there_is_instead() -> None:
     with pytest.raises(NoEnginesError, match="there is no engine 7; there are engines 0 to 2"):
         engine_ids(7, 3)
-    with pytest.raises(NoEnginesError, match="there is no engine 1; there are one engine, 0"):
+    with pytest.raises(NoEnginesError, match="there is no engine 1; there is one engine, 0"):
         engine_ids(1, 1)
 
 

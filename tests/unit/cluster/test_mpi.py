@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mpikernel.cluster.mpi import OPEN_MPI, UNKNOWN, Mpiexec, find_mpiexec
+from mpikernel.cluster.mpi import OLD_OPEN_MPI, OPEN_MPI, UNKNOWN, Mpiexec, find_mpiexec
 from mpikernel.errors import LaunchError
 
 Install = Callable[..., Path]
@@ -72,7 +72,7 @@ def test_without_any_the_ways_to_get_one_are_told(tmp_path: Path):
     ("says", "mpi"),
     [
         ("mpiexec (Open MPI) 5.0.11\n\nReport bugs to https://www.open-mpi.org/community/help/", OPEN_MPI),
-        ("mpiexec (OpenRTE) 4.1.4", OPEN_MPI),
+        ("mpiexec (OpenRTE) 4.1.4", OLD_OPEN_MPI),
         ("prterun (PRRTE) 3.0.7", OPEN_MPI),
         (HYDRA, "MPICH"),
         ("Intel(R) MPI Library for Linux* OS, Version 2021.5 Build 20211102", "Intel MPI"),
@@ -106,8 +106,14 @@ def test_a_named_launcher_that_is_no_program_is_refused(tmp_path: Path, name: st
     ],
 )
 def test_open_mpi_is_told_what_it_would_refuse(ranks: int, root: bool, flags: tuple[str, ...]):
-    command = Mpiexec(("mpiexec",), OPEN_MPI).command(ranks, ("python", "x.py"), slots=2, root=root)
-    assert command == ("mpiexec", "-n", str(ranks), *flags, "python", "x.py")
+    for mpi, more in ((OLD_OPEN_MPI, ()), (OPEN_MPI, ("--with-ft", "ulfm"))):
+        command = Mpiexec(("mpiexec",), mpi).command(ranks, ("python", "x.py"), slots=2, root=root)
+        assert command == ("mpiexec", "-n", str(ranks), *flags, *more, "python", "x.py")
+
+
+def test_open_mpi_is_not_told_twice_whether_worlds_go_on_without_the_dead():
+    launcher = Mpiexec(("mpiexec", "--with-ft", "no"), OPEN_MPI)
+    assert launcher.command(2, ("x",), slots=2, root=False) == ("mpiexec", "--with-ft", "no", "-n", "2", "x")
 
 
 def test_others_are_told_nothing():

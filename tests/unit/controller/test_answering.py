@@ -38,7 +38,7 @@ class Bench:
             self.ledger.write(Record(task, "apply", "f", status=OK) for task in range(count))
             if self.ledger.run == 1:
                 self.ledger.end_run(0, 2.0)
-        self.state = ControllerState(3, self.ledger, 0.05, 1000, 2.0)
+        self.state = ControllerState(3, self.ledger, 0.05, 1000, 2.0, script=1)
         self.out = RecordingOutbox()
 
     def ask(self, message: Message) -> tuple[Answer, list[tuple[int, int]]]:

@@ -19,7 +19,7 @@ from mpikernel.wire.envelope import Frame, Missing
 from mpikernel.wire.messages import Goodbye, Leave, Message, Note, ScriptEnded, Signalled, Stop
 from mpikernel.wire.transport import Arrival
 
-SIZE, GRACE, INTERVAL, MANY = 3, 2.0, 0.05, 4
+SIZE, SCRIPT, GRACE, INTERVAL, MANY = 3, 1, 2.0, 0.05, 4
 
 
 class Bench:
@@ -29,7 +29,7 @@ class Bench:
         self.clock = ManualClock()
         self.ledger = MemoryLedger()
         self.ledger.begin_run(Run(0, self.clock()))
-        self.state = ControllerState(SIZE, self.ledger, INTERVAL, MANY, GRACE)
+        self.state = ControllerState(SIZE, self.ledger, INTERVAL, MANY, GRACE, SCRIPT)
         self.out = RecordingOutbox()
         self.tick()
 

@@ -30,7 +30,7 @@ class Bench:
     def __init__(self, policy: str = "leastload") -> None:
         self.clock = ManualClock()
         self.out = RecordingOutbox()
-        self.state = TaskState(Notebook(CONTROLLER), [Seat(FIRST, "a"), Seat(SECOND, "b")], policy)
+        self.state = TaskState(Notebook(CONTROLLER), [Seat(FIRST, "a"), Seat(SECOND, "b")], policy, mortal=True)
 
     def react(self, sender: int, message: Message, frames: Sequence[bytes] = (), checked: bool = True) -> None:
         REACTIONS[type(message)](self.state, self.out, Arrival(sender, message, frames), self.clock())

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec import structs
 
+from mpikernel.client import losing
 from mpikernel.client import reactor as client_reactor
 from mpikernel.client.repeats import Repeats
 from mpikernel.client.state import TASKS, Call, ClientState, Part
@@ -34,7 +35,21 @@ from mpikernel.testing.loopback import begin_single
 from mpikernel.testing.outbox import RecordingOutbox
 from mpikernel.wire.arguments import keep_arguments, remember_arguments
 from mpikernel.wire.envelope import Departure, Frame
-from mpikernel.wire.messages import Apply, Cancelled, CancelTasks, Done, DoneBatch, Message, Note, Submit, SubmitBatch, SubmitFunction
+from mpikernel.wire.messages import (
+    Apply,
+    Cancelled,
+    CancelTasks,
+    Done,
+    DoneBatch,
+    EngineDied,
+    EngineLost,
+    Failed,
+    Message,
+    Note,
+    Submit,
+    SubmitBatch,
+    SubmitFunction,
+)
 from mpikernel.wire.mirror import Kept, Sent
 from mpikernel.wire.notebook import Notebook
 from mpikernel.wire.terms import Needs, Terms
@@ -84,7 +99,7 @@ class TaskMachine(RuleBasedStateMachine):
         super().__init__()
         self.out = RecordingOutbox()
         self.mail: dict[tuple[int, int], deque[Arrival]] = defaultdict(deque)  # by sender and receiver
-        self.task = TaskState(Notebook(0), [], argument_cache=CACHE)
+        self.task = TaskState(Notebook(0), [], crash_limit=2, argument_cache=CACHE, mortal=True)
         self.task.seats = [Seat(rank, f"host{rank}", Sent(MEMORY), remember_arguments(CACHE)) for rank in ENGINES]
         self.task.functions[CLIENT] = Kept(MEMORY)
         self.engines = [EngineState(number, rank, f"host{rank}") for number, rank in enumerate(ENGINES)]
@@ -92,7 +107,7 @@ class TaskMachine(RuleBasedStateMachine):
             state.functions[TASK, True] = Kept(MEMORY)
             state.arguments = keep_arguments(CACHE)
         repeats, traffic = Repeats(CLIENT, CACHE, len(ARGUMENTS[0])), Traffic(1 << 28, 1 << 16)
-        self.client = ClientState(CLIENT, Notebook(0), TASK, ENGINES, (), lambda action: None, traffic, repeats)
+        self.client = ClientState(CLIENT, Notebook(0), TASK, ENGINES, tuple("abcdef"), lambda action: None, traffic, repeats)
         self.client.sent[TASKS] = Sent(MEMORY)
         self.now = NOW
         self.written: dict[int, Record] = {}  # what the controller was told, the latest of each task
@@ -100,11 +115,13 @@ class TaskMachine(RuleBasedStateMachine):
         self.given: dict[int, tuple[bytes, ...]] = {}  # large arguments of a task, if it has some
         self.needed: dict[int, tuple[range, Needs, bool]] = {}  # of tasks that need others: which, how, and whether to follow them
         self.runs: dict[int, list[str]] = defaultdict(list)  # of each task, how each of its runs ended
-        self.ran_on: dict[int, int] = {}  # the engine of the last
+        self.ran_on: dict[int, set[int]] = defaultdict(set)  # the engines, of any but those that refused it
+        self.ended_well: set[int] = set()  # those of which a run has, although its result may have been lost
         self.refusals: Counter[tuple[int, int, bool]] = Counter()  # by task, engine, and whether it was the recovery
         self.answers: dict[int, Done] = {}
         self.asked: dict[int, int] = defaultdict(int)  # of each task, how often its cancelling was asked for
         self.interrupted: set[int] = set()  # tasks that were to be interrupted if they ran
+        self.dead: set[int] = set()  # engines that died, by rank
         self.told: dict[int, list[bool]] = defaultdict(list)  # of each task, what was answered: whether it was dropped
 
     # what happens ------------------------------------------------------------------------------------------------------
@@ -177,6 +194,18 @@ class TaskMachine(RuleBasedStateMachine):
             self.interrupted |= numbers
         self.post(CLIENT, TASK, CancelTasks(tuple(sorted(numbers)), interrupt))
 
+    @precondition(lambda self: len(self.dead) < len(ENGINES))
+    @rule(data=st.data())
+    def lose_an_engine(self, data: st.DataObject) -> None:
+        """Some of what it has sent comes, and some is lost, until it is heard that it died."""
+        rank = data.draw(st.sampled_from([rank for rank in ENGINES if rank not in self.dead]))
+        self.dead.add(rank)
+        self.engines[ENGINES.index(rank)] = EngineState(ENGINES.index(rank), rank, f"host{rank}")
+        for receiver in (CLIENT, TASK):
+            row = self.mail[rank, receiver]
+            self.lose_mail(rank, receiver, data.draw(st.integers(0, len(row))))
+        self.post(0, CLIENT, EngineDied(rank, "it was killed"))
+
     @precondition(lambda self: any(self.mail.values()))
     @rule(data=st.data())
     def deliver(self, data: st.DataObject) -> None:
@@ -187,7 +216,8 @@ class TaskMachine(RuleBasedStateMachine):
     def deliver_all(self) -> None:
         while pairs := [pair for pair, row in self.mail.items() if row]:
             for pair in pairs:
-                self.deliver_from(pair)
+                if self.mail[pair]:  # what came before may have been that its sender died
+                    self.deliver_from(pair)
 
     @precondition(lambda self: any(state.queue and not state.running for state in self.engines))
     @rule(data=st.data())
@@ -210,7 +240,8 @@ class TaskMachine(RuleBasedStateMachine):
             number = job.pending.popleft()
             self.check_job(state, job.single(number))
             self.runs[number].append(OK)
-            self.ran_on[number] = state.id
+            self.ended_well.add(number)
+            self.ran_on[number].add(state.id)
             state.results.append((job, number, b"value", NOW, NOW + length))
         if not job.pending:
             state.queue.popleft()
@@ -236,17 +267,39 @@ class TaskMachine(RuleBasedStateMachine):
     def deliver_from(self, pair: tuple[int, int]) -> None:
         receiver = pair[1]
         arrival = self.mail[pair].popleft()
-        if receiver == CLIENT:
+        if receiver in self.dead:
+            return
+        if isinstance(arrival.message, EngineDied | EngineLost):
+            self.lose_mail(arrival.message.rank, receiver, 0)
+        if receiver == CLIENT and not isinstance(arrival.message, EngineDied):
             self.note_what_the_client_is_told(arrival.message)
         state, reactions = self.role(receiver)
         reactions[type(arrival.message)](state, self.out, arrival, self.now)
         self.flush(receiver)
 
+    def lose_mail(self, sender: int, receiver: int, kept: int) -> None:
+        """All but the first `kept` of what is on its way is lost, and with it what was done."""
+        row = self.mail[sender, receiver]
+        while len(row) > kept:
+            message = row.pop().message
+            if isinstance(message, Failed) and message.rejected:
+                self.refusals[message.done.call, ENGINES.index(sender)] -= 1
+            elif isinstance(message, Failed):
+                self.runs[message.done.call].pop()
+            elif isinstance(message, Done):
+                self.forget_run(message.call)
+            elif isinstance(message, DoneBatch):
+                for number in range(message.first, message.first + len(message.ends) // 4):
+                    self.forget_run(number)
+
+    def forget_run(self, number: int) -> None:
+        assert self.runs[number].pop() == OK
+
     def role(self, rank: int) -> tuple[Any, Any]:
         if rank == TASK:
             return self.task, task_reactor.REACTIONS
         if rank == CLIENT:
-            return self.client, client_reactor.REACTIONS
+            return self.client, {**client_reactor.REACTIONS, **losing.REACTIONS}
         return self.engines[ENGINES.index(rank)], engine_reactor.REACTIONS
 
     def flush(self, sender: int) -> None:
@@ -295,7 +348,8 @@ class TaskMachine(RuleBasedStateMachine):
             self.refusals[number, state.id, self.recovers(number)] += 1
         else:
             self.runs[number].append(status)
-            self.ran_on[number] = state.id
+            self.ended_well.update({number} if status == OK else ())
+            self.ran_on[number].add(state.id)
         error = {OK: "", ERROR: "ValueError: no", REJECTED: "TaskReject: no", ABORTED: "KeyboardInterrupt"}[status]
         done = Done(number, state.id, ERROR if status == REJECTED else status, NOW, NOW + length, "", "", error)
         report(self.out, job, done, [b"error" if error else b"value"], status == REJECTED)
@@ -329,12 +383,12 @@ class TaskMachine(RuleBasedStateMachine):
         """What it needs has ended as it should, and where it is."""
         others, needs, follows = self.needed[number]
         if needs.success and not needs.failure:
-            good = [other for other in others if self.runs[other][-1:] == [OK]]
+            good = self.ended_well.intersection(others)
             assert len(good) == len(others) if needs.every else good
         if follows:
-            places = {self.ran_on[other] for other in others if other in self.ran_on}
+            places = {place for other in others for place in self.ran_on[other]}
             assert engine in places
-            assert len(places) == 1 or not needs.every
+            assert len(places) == 1 or not needs.every or self.dead
 
     # what is always true -----------------------------------------------------------------------------------------------
 
@@ -351,7 +405,7 @@ class TaskMachine(RuleBasedStateMachine):
     def engines_are_not_left_idle(self) -> None:
         for entry in (queue.first for queue in self.task.waiting.queues.values()):
             engines = entry.targets or range(len(ENGINES))
-            if entry.submit.terms.queue_timeout:  # such are not given ahead
+            if entry.submit.terms.queue_timeout or entry.alone:  # such are not given ahead
                 engines = [engine for engine in engines if not self.task.seats[engine].held]
             rooms = [self.task.room(engine, entry.submit.function) for engine in engines]
             assert not any(rooms), f"tasks {entry.numbers} wait although an engine has room"
@@ -393,8 +447,10 @@ class TaskMachine(RuleBasedStateMachine):
         assert len(told) == self.asked[number], "each request is answered once"
         assert not any(told) or (answer.status, answer.engine, told.count(True)) == (ABORTED, -1, 1)
         assert any(told) or answer.status != ABORTED or number in self.interrupted
+        if "had not been taken" in answer.error:  # what is known of it is that it ended well
+            return
         assert record.status == answer.status != SUBMITTED
-        assert record.attempt == (len(runs) or 1) or self.refusals.total()
+        assert record.attempt == (len(runs) or 1) or self.refusals.total() or self.dead
         assert record.attempt <= self.most_runs(number)
         assert answer.earlier == (record.status == ERROR and record.attempt > submit.terms.retries + 1)
         assert record.engine == answer.engine
@@ -406,14 +462,23 @@ class TaskMachine(RuleBasedStateMachine):
         if error == "ValueError":
             assert len(runs) == self.most_runs(number) or (self.asked[number] and 0 < len(runs) < self.most_runs(number))
         elif error == "UnmetDependency":
-            assert any(self.refusals[number, engine, self.recovers(number)] == MOST_REFUSALS for engine in range(len(ENGINES)))
+            times = [self.refusals[number, engine, self.recovers(number)] for engine in range(len(ENGINES))]
+            assert any(times)
+            assert MOST_REFUSALS in times or self.dead
         elif error == "QueueTimeoutError":
             assert terms.queue_timeout
             assert not runs
+        elif error == "NoEnginesError":
+            assert {ENGINES[engine] for engine in terms.targets or range(len(ENGINES))} <= self.dead
+        elif error == "EngineDiedError":
+            assert self.dead
+            assert self.asked[number] or "had not been taken" in self.answers[number].error
+        elif error == "CrashLimitError":
+            assert len(self.dead) >= self.task.crash_limit
         else:
             assert error == "ImpossibleDependency"
             assert number in self.needed
-            assert not runs
+            assert not runs or self.dead
 
 
 TestTaskMachine = TaskMachine.TestCase
