@@ -58,8 +58,10 @@ def host(rank: Rank) -> None:
     repeats = Repeats(rank.rank, rank.settings.argument_cache, rank.settings.bulk_threshold)
     notes, hosts = Notebook(layout.controller), tuple(rank.hosts)
     state = ClientState(rank.rank, notes, layout.task, layout.engines, hosts, loop.afterwards, traffic, repeats)
-    open_port(Port(state, loop, rank.settings.stream, lambda: rank.in_call()))
+    port = Port(state, loop, rank.settings.stream, lambda: rank.in_call())
+    open_port(port)
     rank.at_goodbye.append(state.notes.send)
+    rank.at_goodbye.append(lambda _out: port.watch.end())
     script = Script(rank, state)
     rank.user_code.append(lambda: script.inside)
     rank.main = script.play

@@ -58,6 +58,14 @@ class Watch(Struct, eq=False):
         """Those of these calls that run are to be interrupted, and should end soon."""
         self.unheard.update((call.id, now) for call in calls if not call.is_task)
 
+    def end(self) -> None:
+        """This rank says goodbye: from now on nothing is asked or sent."""
+        self.rounds.clear()
+        self.unheard.clear()
+        self.state.seized.clear()
+        self.state.given_up.clear()
+        self.inquiry = Inquiry(self.inquiry.number + 1, {})
+
     def interrupt(self, out: Outbox, engines: Sequence[int], now: float) -> None:
         """Have whatever runs on engines interrupted; of their direct calls that is the first, since they run in order."""
         for engine in engines:

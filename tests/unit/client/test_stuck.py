@@ -19,8 +19,6 @@ from mpikernel.wire.payload import dump
 from mpikernel.wire.sitting import COLLECTIVE, RECEIVE, Sitting, Waits
 from mpikernel.wire.terms import PLAIN
 
-BARRIER = Waits("Barrier", COLLECTIVE, (), each=False, sure=True)
-
 
 def sits(*peers: int, seconds: float = 5.0, sure: bool = True, each: bool = True) -> Sitting:
     waits = Waits("Barrier", COLLECTIVE, peers, each, sure)
@@ -322,3 +320,18 @@ def test_what_hears_an_interrupt_late_is_not(world: LoopbackWorld) -> None:
     asked = world.port.watch.inquiry.number
     pass_seconds(world, 5.0)
     assert world.port.watch.inquiry.number == asked
+
+
+def test_after_its_goodbye_a_client_says_nothing_more(world: LoopbackWorld) -> None:
+    stuck(world)
+    execute(world, "fail", (1, 2))
+    for number in (1, 2):
+        world.begin(number)
+    world.finish(2)
+    pass_seconds(world, GRACE)
+    world.port.watch.end()
+    asked = world.port.watch.inquiry.number
+    pass_seconds(world, 5.0)
+    come_back(world)
+    assert world.port.watch.inquiry.number == asked
+    assert world.task.seats[0].seized, "nobody was told"

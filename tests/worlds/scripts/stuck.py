@@ -126,14 +126,16 @@ def check_who_is_well_is_left_alone() -> None:
         from mpikernel import engine
 
         comm, end = engine.comm, time.monotonic() + seconds
+        pair = comm.Split(engine.id % 2)
         if engine.id == 0:
-            time.sleep(seconds)
+            pair.Barrier()
             comm.send("what took long", dest=1)
         if engine.id == 1:
             return str(comm.recv(source=0))
         if engine.id == 2:
             while time.monotonic() < end:
                 pass
+            pair.Barrier()
         if engine.id == 3:
             raise ValueError("no")
         return "done"
