@@ -40,6 +40,8 @@ def in_vain(state: ClientState, call: Call, sitting: Sitting, gone: set[int], ot
 def _fate(state: ClientState, call: Call, engine: int, sitting: Sitting | None) -> str:
     """What became of an engine that a call waits for."""
     name = _name(state, engine)
+    if engine in state.lost:
+        return f"{name}, which died: {state.lost[engine]}"
     if sitting is not None:
         return f"{name}, which waits in {_at(sitting)}"
     parts = call.collector.calls if call.collector is not None else ()

@@ -83,8 +83,9 @@ def tick(watch: Watch, out: Outbox, now: float) -> None:
     if watch.inquiry.answers:  # who has not answered, as C code may keep it from that, works
         _judge(watch, out, now)
     watch.inquiry = Inquiry(watch.inquiry.number + 1, dict(watch.state.tally.completed))
-    for rank in watch.state.engines:
-        out.send(rank, Where(watch.inquiry.number))
+    for engine, rank in enumerate(watch.state.engines):
+        if engine not in watch.state.lost:
+            out.send(rank, Where(watch.inquiry.number))
 
 
 def on_there(watch: Watch, out: Outbox, arrival: Arrival, now: float) -> None:

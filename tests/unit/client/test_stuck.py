@@ -14,7 +14,7 @@ from mpikernel.engine.state import Job
 from mpikernel.errors import CompositeError, EngineStuckError, TaskAborted, remote_text
 from mpikernel.ledger.records import ABORTED, ERROR, OK
 from mpikernel.testing.loopback import LoopbackWorld
-from mpikernel.wire.messages import Execute
+from mpikernel.wire.messages import EngineDied, Execute
 from mpikernel.wire.payload import dump
 from mpikernel.wire.sitting import COLLECTIVE, RECEIVE, Sitting, Waits
 from mpikernel.wire.terms import PLAIN
@@ -193,6 +193,19 @@ def test_an_engine_that_does_not_answer_is_taken_to_work(world: LoopbackWorld) -
             pass
     assert statuses(result) == [ERROR, None, ERROR, None]
     assert world.turn(silent)
+
+
+def test_who_waits_for_one_that_has_died(world: LoopbackWorld) -> None:
+    result = execute(world, "well")
+    for number in range(4):
+        world.begin(number)
+    world.sitting = {0: sits(1, 2, 3)}
+    rank = world.engines[2].rank
+    world.loops[0].out.send(world.client.rank, EngineDied(rank, "SIGKILL ended its process"))
+    pass_seconds(world, 5.0)
+    assert statuses(result) == [ERROR, None, ERROR, None]
+    text = "it waits in comm.Barrier() (<execute 1>, line 2) for engine 2 (rank 5 on host5), which died: SIGKILL ended its process"
+    assert str(result.calls[0].exception()) == text
 
 
 # afterwards -------------------------------------------------------------------------------------------------------------
