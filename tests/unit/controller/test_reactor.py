@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from mpikernel.controller.reactor import REACTIONS, commit_when_due
+from mpikernel.controller.reactor import REACTIONS, commit_when_due, end_without, lose
 from mpikernel.controller.state import ControllerState
 from mpikernel.ledger.calls import KeptCall, KeptShared
 from mpikernel.ledger.codec import decode_call, decode_shared
@@ -16,8 +16,9 @@ from mpikernel.ledger.records import OK, Record, Run
 from mpikernel.testing.clock import ManualClock
 from mpikernel.testing.outbox import RecordingOutbox
 from mpikernel.wire.envelope import Frame, Missing
-from mpikernel.wire.messages import Goodbye, Leave, Message, Note, ScriptEnded, Signalled, Stop
+from mpikernel.wire.messages import SCRIPT_ENDED, EngineDied, Goodbye, Leave, Message, Note, ScriptEnded, Signalled, Stop
 from mpikernel.wire.transport import Arrival
+from mpikernel.world.exit_codes import BROKEN
 
 SIZE, SCRIPT, GRACE, INTERVAL, MANY = 3, 1, 2.0, 0.05, 4
 
@@ -184,3 +185,34 @@ def test_whoever_does_not_stop_within_the_grace_is_known() -> None:
 def test_a_goodbye_that_nobody_asked_for_is_found() -> None:
     with pytest.raises(AssertionError, match="stopped although nobody told them to"):
         Bench().goodbye(1)
+
+
+def test_an_engine_that_died_is_not_waited_for_and_the_client_is_told() -> None:
+    bench = Bench()
+    lose(bench.state, bench.out, 2, "killed", bench.clock())
+    bench.state.check()
+    assert bench.out.take_messages(SCRIPT) == [EngineDied(2, "killed")]
+    bench.react(1, ScriptEnded(0))
+    assert [bench.out.take_messages(rank) for rank in (0, 1, 2)] == [[Stop(0, SCRIPT_ENDED)], [Stop(0, SCRIPT_ENDED)], []]
+    bench.goodbye(0, 1)
+    assert [bench.out.take_messages(rank) for rank in (0, 1, 2)] == [[Leave((2,))], [Leave((2,))], []]
+
+
+def test_an_engine_that_dies_while_it_should_stop_holds_nobody_up() -> None:
+    bench = Bench()
+    bench.react(1, ScriptEnded(0))
+    bench.goodbye(0, 1)
+    bench.out.mail.clear()
+    lose(bench.state, bench.out, 2, "killed", bench.clock())
+    bench.state.check()
+    assert bench.state.left
+    assert Leave((2,)) in bench.out.take_messages(0)
+
+
+def test_without_a_rank_that_is_needed_the_world_ends() -> None:
+    bench = Bench()
+    end_without(bench.state, bench.out, SCRIPT, "rank 1 died", bench.clock())
+    bench.state.check()
+    assert bench.out.take_messages(2) == [Stop(BROKEN, "rank 1 died")]
+    bench.goodbye(0, 2)
+    assert bench.state.left
