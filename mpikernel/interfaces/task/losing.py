@@ -16,7 +16,7 @@ from collections import deque
 from mpikernel.errors import CrashLimitError, EngineDiedError
 from mpikernel.interfaces.task.cancelling import cancel, take_back
 from mpikernel.interfaces.task.ending import end_run, end_with, note
-from mpikernel.interfaces.task.entries import Entry, Failure, Task
+from mpikernel.interfaces.task.entries import Failure, Task
 from mpikernel.interfaces.task.refusals import offer
 from mpikernel.interfaces.task.state import TaskState
 from mpikernel.interfaces.task.stranded import end_stranded, obituary
@@ -83,16 +83,13 @@ def _run_again(state: TaskState, out: Outbox, lost: list[int], engine: int, clie
     """Tasks ended well, but their results went down with their engine."""
     kept = state.seats[engine].recent.take_all()
     for number in reversed(lost):
-        entry = kept.get(number)
-        if entry is not None:
-            _revive(state, entry, number, now)
-            continue
         error = EngineDiedError(f"{obituary(state, engine)}; the result of task {number} had not been taken and is lost")
-        done = Done(number, -1, ERROR, 0.0, now, "", "", one_line(error))
-        out.send(client, done, describe(error, "in the task interface:"))  # the ledger keeps that it ended well
-
-
-def _revive(state: TaskState, entry: Entry, number: int, now: float) -> None:
-    task = entry if isinstance(entry, Task) else entry.whole.single(number)
-    task.told, task.batch = True, -1  # its batch is over, as far as it is concerned
-    offer(state, task, now)
+        done, frames = Done(number, engine, ERROR, 0.0, now, "", "", one_line(error)), describe(error, "in the task interface:")
+        entry = kept.get(number)
+        if entry is None:  # the ledger keeps that it ended well
+            out.send(client, done, frames)
+            continue
+        task = entry if isinstance(entry, Task) else entry.whole.single(number)
+        task.failure = Failure(done, frames, task.attempt)  # how it ends if it is cancelled now
+        task.told, task.batch = True, -1  # its batch is over, as far as it is concerned
+        offer(state, task, now)

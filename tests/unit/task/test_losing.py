@@ -177,3 +177,17 @@ def test_the_dead_are_not_asked_again() -> None:
         bench.pass_time(PAUSE * 2**tries)
         bench.refuse(0, 0, "not here")
     assert bench.ends()[0].error == "UnmetDependency: no engine takes f (task 0): engine 0: TaskReject: not here; engine 1: killed"
+
+
+def test_what_is_cancelled_when_its_result_was_lost_did_run() -> None:
+    bench = Bench()
+    bench.submit(0, targets=(0, 1))
+    bench.end_well(0, 0)
+    bench.submit_batch_on(Terms((1,)), 1, 9)  # the other engine has enough to do
+    lose(bench, 0, (0,))
+    bench.out.mail.clear()
+    bench.react(CLIENT, CancelTasks((0,), interrupt=False))
+    done, cancelled = bench.out.take_messages(CLIENT)
+    assert isinstance(done, Done)
+    assert done.error.startswith("EngineDiedError")
+    assert cancelled == Cancelled((), (0,))
