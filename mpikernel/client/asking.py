@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mpikernel.client.port import Port
 from mpikernel.client.questions import Question
+from mpikernel.client.reactor import let_singles_leave
 from mpikernel.errors import LedgerError
 from mpikernel.ledger.calls import KeptCall, KeptShared
 from mpikernel.ledger.codec import decode_call, decode_page, decode_shared
@@ -18,7 +19,8 @@ from mpikernel.ledger.pages import FIRST
 from mpikernel.ledger.query import Entry
 from mpikernel.ledger.records import SUBMITTED, Position
 from mpikernel.wire.envelope import Frame, Missing
-from mpikernel.wire.messages import Answer, FetchCalls, FetchShared, Purge, Query
+from mpikernel.wire.messages import Answer, AskStanding, FetchCalls, FetchShared, Purge, Query, Standing
+from mpikernel.wire.transport import Arrival
 
 #: Records of one page; some 60 KiB, so that a page travels in its envelope.
 PAGE = 500
@@ -100,21 +102,42 @@ class RemoteLedger:
         return answer, frames[0]
 
     def _ask(self, make: Callable[[int], Question]) -> tuple[Answer, Sequence[Frame]]:
-        port, questions = self._port, self._port.questions
-        port.check_open()
+        port = self._port
         with port.loop.hold:
             port.state.notes.send(port.loop.out)
-            number = questions.ask(port.loop.out, port.state.notes.controller, make)
-        port.nudge()
-        try:
-            port.wait(lambda: questions.open[number] is not None)
-        finally:
-            with port.loop.hold:
-                arrival = questions.open.pop(number)
-        assert arrival is not None
+        arrival = ask(port, port.state.notes.controller, make)
         answer = arrival.message
         assert isinstance(answer, Answer)
         lost = next((frame for frame in arrival.frames if isinstance(frame, Missing)), None)
         if answer.error or lost is not None:
             raise LedgerError(answer.error or f"a page of the ledger was lost: {bytes(lost or b'').decode(errors='replace')}")
         return answer, arrival.frames
+
+
+def tasks_at_engines(port: Port) -> Standing:
+    """Which tasks each engine has at this moment, and which none has, as the task interface knows it.
+
+    Raises:
+        ClosedError: the world ends before it has answered.
+    """
+    with port.loop.hold:
+        let_singles_leave(port.state, port.loop.out)
+    standing = ask(port, port.state.task, AskStanding).message
+    assert isinstance(standing, Standing)
+    return standing
+
+
+def ask(port: Port, receiver: int, make: Callable[[int], Question]) -> Arrival:
+    """Send a question that is made with its number, and wait for the answer."""
+    port.check_open()
+    questions = port.questions
+    with port.loop.hold:
+        number = questions.ask(port.loop.out, receiver, make)
+    port.nudge()
+    try:
+        port.wait(lambda: questions.open[number] is not None)
+    finally:
+        with port.loop.hold:
+            arrival = questions.open.pop(number)
+    assert arrival is not None
+    return arrival

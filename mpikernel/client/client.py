@@ -197,8 +197,9 @@ class Client:
     def queue_status(self, targets: Targets = None, verbose: bool = False) -> dict[Any, Any]:
         """How many calls of this script engines have: ``{engine: {"queue": n, "completed": n, "tasks": n}, "unassigned": n}``.
 
-        `queue` are direct calls that have not ended and `completed` are calls that have ended there. `tasks` are tasks that have not ended
-        of which this script knows the engine; it learns that from most of them only as they end, so until then they are `unassigned`.
+        `queue` are direct calls that have not ended there, and `completed` are calls that have. `tasks` are those that an engine has been
+        given, of which it runs one at most; `unassigned` are those that no engine has: they wait for one, or for other tasks. The task
+        interface is asked, so that this is true at the moment of its answer.
 
         Args:
             targets: all engines if None; for a single id only what is said of that engine.

@@ -7,7 +7,7 @@ from heapq import nlargest, nsmallest
 from itertools import islice
 from typing import Any
 
-from mpikernel.client.asking import RemoteLedger
+from mpikernel.client.asking import RemoteLedger, tasks_at_engines
 from mpikernel.client.port import Port
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.state import Call
@@ -17,6 +17,7 @@ from mpikernel.ledger.pages import FIRST, LAST
 from mpikernel.ledger.query import FIELDS, Entry, Test, field, parse, span_of
 from mpikernel.ledger.records import OK, SUBMITTED, Position
 from mpikernel.ledger.wording import local_time, one_line
+from mpikernel.wire.questions import Ranges
 
 Jobs = int | AsyncResult | Sequence[int | AsyncResult]
 
@@ -78,16 +79,18 @@ class Queries:
 
     def queue(self, targets: Targets, verbose: bool) -> dict[Any, Any]:
         engines = engine_ids(targets, len(self._port.state.engines))
+        standing = tasks_at_engines(self._port)
         calls = self._open()
+        tasks = {call.id for call in calls if call.is_task}  # what has come here meanwhile has ended
         status: dict[Any, Any] = {
             engine: {
                 "queue": [call.id for call in calls if call.engine == engine and not call.is_task],
                 "completed": [],
-                "tasks": [call.id for call in calls if call.engine == engine and call.is_task],
+                "tasks": _within(standing.held[engine], tasks),
             }
             for engine in engines
         }
-        status["unassigned"] = [call.id for call in calls if call.engine < 0]
+        status["unassigned"] = _within(standing.waiting, tasks)
         if verbose:
             self._add_completed(status, engines)
         else:
@@ -229,6 +232,10 @@ def _spans(run: int, ids: Iterable[int]) -> Iterator[tuple[Position, Position]]:
         piece = [*piece[:1], number]
     if piece:
         yield (run, piece[0]), (run, piece[-1])
+
+
+def _within(ranges: Ranges, tasks: set[int]) -> list[int]:
+    return [number for first, count in ranges for number in range(first, first + count) if number in tasks]
 
 
 def _counted(told: Any) -> Any:

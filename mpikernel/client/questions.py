@@ -1,4 +1,4 @@
-"""What a client has asked the controller and not heard yet. Touched under the loop's lock; waiting is for whoever asks."""
+"""What a client has asked another rank and not heard yet. Touched under the loop's lock; waiting is for whoever asks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable
 from msgspec import Struct, field
 
 from mpikernel.wire.loop import Outbox
-from mpikernel.wire.messages import Answer, FetchCalls, FetchShared, Purge, Query
+from mpikernel.wire.messages import Answer, AskStanding, FetchCalls, FetchShared, Purge, Query, Standing
 from mpikernel.wire.transport import Arrival
 
-Question = Query | Purge | FetchCalls | FetchShared
+Question = Query | Purge | FetchCalls | FetchShared | AskStanding
 
 
 class Questions(Struct, eq=False):
@@ -18,12 +18,12 @@ class Questions(Struct, eq=False):
     next: int = 0
     open: dict[int, Arrival | None] = field(default_factory=dict)  # by number, with the answer once it is there
 
-    def ask(self, out: Outbox, controller: int, make: Callable[[int], Question]) -> int:
+    def ask(self, out: Outbox, receiver: int, make: Callable[[int], Question]) -> int:
         """Send a question that is made with its number, and return that."""
         number = self.next
         self.next += 1
         self.open[number] = None
-        out.send(controller, make(number))
+        out.send(receiver, make(number))
         return number
 
 
@@ -35,4 +35,10 @@ def on_answer(questions: Questions, out: Outbox, arrival: Arrival, now: float) -
         questions.open[answer.query] = arrival
 
 
-REACTIONS = {Answer: on_answer}
+def on_standing(questions: Questions, out: Outbox, arrival: Arrival, now: float) -> None:
+    assert isinstance(arrival.message, Standing)
+    if arrival.message.query in questions.open:
+        questions.open[arrival.message.query] = arrival
+
+
+REACTIONS = {Answer: on_answer, Standing: on_standing}

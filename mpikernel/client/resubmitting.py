@@ -118,12 +118,11 @@ class Resubmissions:
             terms = msgspec.msgpack.decode(known.terms, type=Terms)
         except msgspec.MsgspecError as error:
             raise LedgerError(f"the ledger has terms of {_task(known.run, task)} that cannot be read: {error}") from error
-        count = len(self._port.state.engines)
+        count, dead = len(self._port.state.engines), self._port.state.lost
         missing = [engine for engine in terms.targets if engine >= count]
-        if missing:
-            raise UsageError(
-                f"{_task(known.run, task)} is for engine {missing[0]}, and this world has {count} (the first is 0); nothing was resubmitted"
-            )
+        if missing or (terms.targets and dead.keys() >= set(terms.targets)):
+            here = f"this world has {count} (the first is 0)" if missing else "that has died"
+            raise UsageError(f"{_task(known.run, task)} is for engine {[*missing, *terms.targets][0]}, and {here}; nothing was resubmitted")
         function = self._function(known.run, known.function, task, "the function that it calls")
         if not terms.recovery:
             return function, terms

@@ -17,10 +17,12 @@ from mpikernel.wire.deaths import EngineLost as EngineLost
 from mpikernel.wire.deaths import RankGone as RankGone
 from mpikernel.wire.message import Message as Message
 from mpikernel.wire.questions import Answer as Answer
+from mpikernel.wire.questions import AskStanding as AskStanding
 from mpikernel.wire.questions import FetchCalls as FetchCalls
 from mpikernel.wire.questions import FetchShared as FetchShared
 from mpikernel.wire.questions import Purge as Purge
 from mpikernel.wire.questions import Query as Query
+from mpikernel.wire.questions import Standing as Standing
 from mpikernel.wire.sitting import Seized as Seized
 from mpikernel.wire.sitting import There as There
 from mpikernel.wire.sitting import Where as Where
@@ -348,8 +350,8 @@ RECEIVERS: dict[type[Message], Role | None] = {
         ),
         Role.ENGINE,
     ),
-    **dict.fromkeys((Done, DoneBatch, Output, Cancelled, Described, There, Lost, Answer, EngineDied), Role.SCRIPT),
-    **dict.fromkeys((Submit, SubmitBatch, SubmitFunction, CancelTasks, Seized, EngineLost), Role.TASK),
+    **dict.fromkeys((Done, DoneBatch, Output, Cancelled, Described, There, Lost, Answer, Standing, EngineDied), Role.SCRIPT),
+    **dict.fromkeys((Submit, SubmitBatch, SubmitFunction, CancelTasks, Seized, EngineLost, AskStanding), Role.TASK),
     **dict.fromkeys((Released, ReleasedBatch, Failed, Withdrawn, LostForTasks), Role.TASK),
     **dict.fromkeys((Note, ScriptEnded, Signalled, Goodbye, Query, Purge, FetchCalls, FetchShared, RankGone), Role.CONTROLLER),
     **dict.fromkeys((Stop, Leave), None),
@@ -363,6 +365,6 @@ AnyMessage = (
     | Released | Failed | Withdrawn | Withdraw | Note | ScriptEnded | Signalled | Stop | Goodbye | Leave
     | SubmitBatch | SubmitFunction | RunBatch | DoneBatch | ReleasedBatch
     | Gather | Give | Described | Where | There | Seized | Lost | LostForTasks | PushShared | SharedArea | Unshare
-    | Query | Purge | FetchCalls | FetchShared | Answer
+    | Query | Purge | FetchCalls | FetchShared | Answer | AskStanding | Standing
     | EngineDied | EngineLost | RankGone
 )  # fmt: skip

@@ -1,9 +1,12 @@
-"""The messages with which a client asks the controller about the ledger, and the answer."""
+"""The messages with which a client asks: the controller about the ledger, the task interface how things stand; and the answers."""
 
 from __future__ import annotations
 
 from mpikernel.ledger.records import Position
 from mpikernel.wire.message import Message
+
+#: Consecutive tasks: the first of each range, and how many.
+Ranges = tuple[tuple[int, int], ...]
 
 
 class Query(Message, frozen=True, array_like=True, tag=45):
@@ -51,3 +54,17 @@ class Answer(Message, frozen=True, array_like=True, tag=47):
     following: Position | None
     removed: int
     error: str
+
+
+class AskStanding(Message, frozen=True, array_like=True, tag=42):
+    """client -> task interface: tell which tasks engines have."""
+
+    query: int
+
+
+class Standing(Message, frozen=True, array_like=True, tag=43):
+    """task interface -> client: the tasks that each engine has, and those that none has."""
+
+    query: int
+    held: tuple[Ranges, ...]
+    waiting: Ranges

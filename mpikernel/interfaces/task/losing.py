@@ -32,7 +32,7 @@ def lose(state: TaskState, out: Outbox, message: EngineLost, client: int, now: f
     seat = state.seats[engine]
     seat.lost, seat.closed, state.bereft = message.reason, True, True
     unended = set(array("q", message.open))
-    had = _held(state, engine)
+    had = sorted(state.tasks_of(engine))
     lost = state.outcomes.well_on(engine, unended)
     for number in had:
         if number not in unended:
@@ -46,12 +46,6 @@ def lose(state: TaskState, out: Outbox, message: EngineLost, client: int, now: f
     for wish in wishes:  # it has not been answered, and never will be from there
         cancel(state, out, set(wish.message.tasks), wish.message.client, wish.message.interrupt, now)
     end_stranded(state, out, now)
-
-
-def _held(state: TaskState, engine: int) -> list[int]:
-    """The tasks that an engine has."""
-    single = [number for number, task in state.assigned.items() if task.engine == engine]
-    return sorted([*single, *(number for lot in state.seats[engine].lots.values() for number in lot)])
 
 
 def _go_on_with(state: TaskState, out: Outbox, task: Task, alone: bool, now: float) -> None:

@@ -18,6 +18,7 @@ from mpikernel.interfaces.task.losing import lose
 from mpikernel.interfaces.task.outcomes import Ended
 from mpikernel.interfaces.task.recovering import begin_recovery
 from mpikernel.interfaces.task.refusals import offer, refused
+from mpikernel.interfaces.task.standing import on_ask_standing
 from mpikernel.interfaces.task.state import TaskState
 from mpikernel.ledger.records import ABORTED, OK, SUBMITTED, RecordRange
 from mpikernel.wire.arguments import keep_arguments, put_back
@@ -25,6 +26,7 @@ from mpikernel.wire.envelope import Frame, Missing
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import (
     NOBODY,
+    AskStanding,
     CancelTasks,
     EngineLost,
     Failed,
@@ -311,4 +313,5 @@ REACTIONS = {
     Withdrawn: on_withdrawn,
     LostForTasks: on_lost,
     EngineLost: on_engine_lost,
+    AskStanding: on_ask_standing,
 }

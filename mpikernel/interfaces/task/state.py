@@ -145,6 +145,11 @@ class TaskState(Struct, eq=False):
         room = self.paces.room(function, held)
         return room if self.placing.ahead == MOST else max(0, min(room, self.placing.ahead - held.total()))
 
+    def tasks_of(self, engine: int) -> list[int]:
+        """The tasks that an engine has, begun or not."""
+        single = [number for number, task in self.assigned.items() if task.engine == engine]
+        return [*single, *(number for lot in self.seats[engine].lots.values() for number in lot)]
+
     def seat_of(self, rank: int) -> int:
         """The engine that is at a rank."""
         return next(engine for engine, seat in enumerate(self.seats) if seat.rank == rank)

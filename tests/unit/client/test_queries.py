@@ -19,6 +19,8 @@ from mpikernel.wire.notebook import GATHER
 from mpikernel.wire.payload import dump
 from mpikernel.wire.terms import PLAIN
 
+MANY = 12  # tasks: more than engines are given of a function that they do not know
+
 
 def direct(world: LoopbackWorld, function: Callable[..., Any], *arguments: Any, targets: tuple[int, ...] = (0, 1)) -> AsyncResult:
     result, port = AsyncResult(world.port, "f", False), world.port
@@ -108,11 +110,20 @@ def test_history_and_status(world: LoopbackWorld) -> None:
 
 
 def test_queues(world: LoopbackWorld) -> None:
-    late, waiting = direct(world, abs, -1), tasks(world, abs, 1)
-    status = Queries(world.port).queue(None, False)
-    ended = {engine: status[engine].pop("completed") for engine in (0, 1)}
-    assert status == {0: {"queue": 1, "tasks": 0}, 1: {"queue": 1, "tasks": 0}, "unassigned": 1}
-    assert sum(ended.values()) == 7
+    late, waiting = direct(world, abs, -1), tasks(world, float, *range(MANY))
+    status = asked(world, lambda queries: queries.queue(None, True))
+    assert [status[engine]["queue"] for engine in (0, 1)] == [[late.msg_ids[engine]] for engine in (0, 1)]
+    placed = [*status[0]["tasks"], *status[1]["tasks"], *status["unassigned"]]
+    assert sorted(placed) == waiting.msg_ids
+    assert status[0]["tasks"]
+    assert status[1]["tasks"]
+    assert status["unassigned"]
+    counted = asked(world, lambda queries: queries.queue(None, False))
+    assert sum(counted[engine].pop("completed") for engine in (0, 1)) == 7
+    assert counted == {
+        **{engine: {"queue": 1, "tasks": len(status[engine]["tasks"])} for engine in (0, 1)},
+        "unassigned": len(status["unassigned"]),
+    }
     world.run()
     assert late.done()
     assert waiting.done()

@@ -243,6 +243,9 @@ def test_what_is_for_engines_that_are_not_here(client: Client, world: LoopbackWo
     with pytest.raises(UsageError, match="task 1 of run 1 is for engine 1, and this world has 1"):
         client.resubmit([*good.msg_ids, *bad.msg_ids])
     assert client.history == [0, 1]
+    world.client.lost[0] = "killed"
+    with pytest.raises(UsageError, match="task 0 of run 1 is for engine 0, and that has died"):
+        client.resubmit(good)
 
 
 def test_what_was_purged(client: Client, world: LoopbackWorld) -> None:

@@ -116,11 +116,32 @@ def check_queues() -> None:
     client.wait()
     assert client.queue_status(0)["completed"] == before[0]["completed"] + 2
     tasks = balanced.map_async(nap, [0.02] * 20, chunksize=1)
-    assert client.queue_status()["unassigned"] <= 20
+    status = client.queue_status(verbose=True)
+    placed = [number for engine in client.ids for number in status[engine]["tasks"]] + status["unassigned"]
+    assert set(placed) <= set(tasks.msg_ids), placed
+    assert len(set(placed)) == len(placed), placed
     tasks.get()
     after = client.queue_status()
     assert sum(after[engine]["completed"] - before[engine]["completed"] for engine in client.ids) == 22
     assert after["unassigned"] == 0
+    assert all(after[engine]["tasks"] == 0 for engine in client.ids)
+
+
+def check_where_tasks_are() -> None:
+    if not APART:
+        return
+    mine = client.load_balanced_view(targets=[COUNT - 1])
+    long, many = mine.apply_async(nap, 0.7), [mine.apply_async(nap, 0.0) for _ in range(10)]
+    mine.after = long
+    later = mine.apply_async(nap, 0.0)
+    last = client.queue_status(verbose=True)[COUNT - 1]
+    assert long.msg_ids[0] in last["tasks"], last
+    status = client.queue_status(verbose=True)
+    assert later.msg_ids[0] in status["unassigned"], status
+    placed = {*status[COUNT - 1]["tasks"], *status["unassigned"]}
+    assert placed == {number for result in (long, *many, later) for number in result.msg_ids}, status
+    assert all(not status[engine]["tasks"] for engine in range(COUNT - 1)), status
+    client.wait()
 
 
 def check_results_are_found_while_they_are_held() -> None:
