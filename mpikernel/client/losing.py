@@ -1,6 +1,7 @@
 """An engine has died: its direct calls end with an error, it gets no new ones, and the task interface is told what became of its tasks.
 
-It comes after everything that will ever come of that engine, so what has not ended here will not end there.
+It comes after everything that will ever come of that engine, so what has not ended here will not end there. Only where it had large
+frames to pass on to others, down a tree, the world cannot do without it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 
 from mpikernel.client.reactor import on_done
 from mpikernel.client.state import Call, ClientState
-from mpikernel.errors import EngineDiedError, NoEnginesError
+from mpikernel.errors import EngineDiedError, NoEnginesError, RankDiedError
 from mpikernel.ledger.records import ERROR
 from mpikernel.wire.failure import describe, one_line
 from mpikernel.wire.loop import Outbox
@@ -23,6 +24,8 @@ def on_engine_died(state: ClientState, out: Outbox, arrival: Arrival, now: float
     assert isinstance(message, EngineDied)
     engine = state.engines.index(message.rank)
     state.lost[engine] = message.reason
+    if state.passes_on(message.rank):
+        raise RankDiedError(f"{state.obituary(engine)}, with large arrays to pass on to others, who would wait for them for ever")
     state.sent.pop(engine, None)
     state.seized.pop(engine, None)
     calls = [call for call in state.open.values() if not call.is_task and call.engine == engine]

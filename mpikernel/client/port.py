@@ -94,7 +94,7 @@ class Port:
         if any(weights):
             self._wait_for_room(dict(zip(targets, weights, strict=True)))
         state, now = self.state, self.loop.clock()
-        large = len(targets) > 1 and not self.loop.transport.mortal and any(map(state.traffic.any_large, payloads))
+        large = len(targets) > 1 and any(map(state.traffic.any_large, payloads))
         with self.loop.hold:
             check_alive(state, targets)
             busy = self._busy() if large else ()
@@ -104,6 +104,7 @@ class Port:
             self.watch.begins(collector, calls)
             mail = [(call, *make(call, index)) for index, call in enumerate(calls)]
             routes = self._routes([(call.engine, frames) for call, _, frames in mail if call.engine not in busy]) if large else {}
+            state.note_parents({call.id: routes[call.engine].parent for call in calls if call.engine in routes})
             for call, message, frames in mail:
                 call.collector = collector
                 self._send(call, state.engines[call.engine], message, frames, routes.get(call.engine))

@@ -257,6 +257,7 @@ class ClientState(Struct, eq=False):
     given_up: dict[int, Arrival] = field(default_factory=dict)  # calls that end as soon as their engines will interrupt them, and how
     seized: dict[int, int] = field(default_factory=dict)  # engines that sit in a call that was given up, and the call
     refused: dict[int, Refusal] = field(default_factory=dict)  # calls that are to be dropped by their engines, and what they end with then
+    parents: dict[int, int] = field(default_factory=dict)  # ranks that large frames come from down a tree, by call; some have ended
     unseen: dict[int, str] = field(default_factory=dict)  # failures that nobody has asked about, by the result's first call
     answers: dict[int, bool | None] = field(default_factory=dict)  # cancel requests that somebody waits for: whether the call was dropped
 
@@ -292,6 +293,15 @@ class ClientState(Struct, eq=False):
         batch.open.difference_update(numbers)
         if not batch.open:
             del self.batches[first]
+
+    def note_parents(self, parents: dict[int, int]) -> None:
+        """The large frames of these calls, which are about to be sent, come from these ranks."""
+        if parents:
+            self.parents = {call: rank for call, rank in self.parents.items() if call in self.open} | parents
+
+    def passes_on(self, rank: int) -> bool:
+        """Whether a rank has frames to pass on that others wait for, as far as is known here."""
+        return any(parent == rank and call in self.open for call, parent in self.parents.items())
 
     @property
     def open_calls(self) -> list[Call]:

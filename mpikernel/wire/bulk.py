@@ -136,6 +136,8 @@ class Ground(NamedTuple):
     comm: MPI.Intracomm
     progress: Progress
     waste: memoryview  # for pieces that there is no memory for, and that nobody is to get
+    dead: set[int]  # buried ranks
+    graves: list[object]  # what MPI may still hold of theirs
 
 
 class Landing:
@@ -153,7 +155,7 @@ class Landing:
         self._arrival: Arrival | None = None  # its frames are being filled
         self._to_come: deque[memoryview] = deque()
         self._posted: deque[tuple[MPI.Request, memoryview]] = deque()
-        self._passed_on: list[MPI.Request] = []
+        self._passed_on: dict[int, list[MPI.Request]] = {}  # by child, what has not left; none of them empty
         self._window = WINDOW
 
     def __call__(self) -> Arrival | None:
@@ -164,7 +166,7 @@ class Landing:
             self._post()
         self._land()
         if self._passed_on:
-            self._passed_on = unfinished(self._passed_on)
+            self._see_off()
         self._post()
         return None if self._posted or self._passed_on else self._arrival
 
@@ -198,7 +200,32 @@ class Landing:
         while self._posted and not self._posted[0][0]:
             piece = self._posted.popleft()[1]
             self._ground.progress.pieces += 1
-            self._passed_on += [self._ground.comm.Isend([piece, MPI.BYTE], child, self._tag) for child in self._children]
+            self._pass_on(piece)
+
+    def _pass_on(self, piece: memoryview) -> None:
+        """Send a piece to the children that live; one that is found dead now keeps it from no other."""
+        found: MPI.Exception | None = None
+        for child in self._children:
+            if child in self._ground.dead:
+                continue
+            try:
+                request = self._ground.comm.Isend([piece, MPI.BYTE], child, self._tag)
+            except MPI.Exception as error:
+                found = error
+            else:
+                self._passed_on.setdefault(child, []).append(request)
+        if found is not None:
+            raise found
+
+    def _see_off(self) -> None:
+        """Let go of what has left."""
+        for child, requests in list(self._passed_on.items()):
+            if child in self._ground.dead:
+                self._ground.graves.append(self._passed_on.pop(child))
+                continue
+            self._passed_on[child] = unfinished(requests)
+            if not self._passed_on[child]:
+                del self._passed_on[child]
 
 
 def unfinished(requests: list[MPI.Request]) -> list[MPI.Request]:

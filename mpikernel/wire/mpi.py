@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from mpi4py import MPI
 
-from mpikernel.errors import CalledOffError
+from mpikernel.errors import CalledOffError, RankDiedError
 from mpikernel.wire.bulk import CHUNK, DIRECT, Ground, Landing, Progress, Sending, tree_tag
 from mpikernel.wire.envelope import Opened, Parcel, open_envelope, seal, small_bytes, split
 from mpikernel.wire.landing import Runway
@@ -51,7 +51,8 @@ class MpiTransport:
         self._threshold = threshold
         self._envelopes: list[MPI.Request] = []  # that have not left
         self._receivers: list[int] = []  # of each
-        self._ground = Ground(bulk, Progress(), memoryview(mmap.mmap(-1, CHUNK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)))
+        waste = memoryview(mmap.mmap(-1, CHUNK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+        self._ground = Ground(bulk, Progress(), waste, self.dead, self._graves)
         self._sending = Sending(bulk, self._ground.progress)
         self._runway = Runway()
         self._own: deque[Arrival] = deque()  # posted to this rank itself
@@ -86,23 +87,24 @@ class MpiTransport:
 
     def poll(self) -> list[Arrival]:
         arrived: list[Arrival] = []
-        for slot in (self._control, self._mail):
-            for sender, data in slot.receive():
-                for opened in open_envelope(data, sender):
-                    self._sort(sender, opened, arrived)
         try:
             self._advance(arrived)
         except MPI.Exception as error:
             before = len(self.dead)
             self._find_dead(self._mail.comm, error)
-            if len(self.dead) == before:
-                raise
+            if len(self.dead) == before:  # what is under way either way was given up when they were buried
+                text = "died with large arrays to pass on that are waited for here; the world cannot do without"
+                raise RankDiedError(f"one of ranks {sorted(self.dead)} {text}") from error
         while self._own:
             arrived.append(self._own.popleft())
         return arrived
 
     def _advance(self, arrived: list[Arrival]) -> None:
-        """Go on with what has been begun."""
+        """Take in what has come, and go on with what has been begun."""
+        for slot in (self._control, self._mail):
+            for sender, data in slot.receive():
+                for opened in open_envelope(data, sender):
+                    self._sort(sender, opened, arrived)
         if self._runway.airborne:
             arrived.extend(self._runway.take())
         if self._envelopes and MPI.Request.Testsome(self._envelopes):

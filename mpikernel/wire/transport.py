@@ -9,7 +9,7 @@
   from here to those only whose parent is this rank, and the others pass them on.
 - A frame for which there is no memory where it arrives is `Missing` there, and nothing else suffers.
 - Who is buried has no part in it any more: what is posted there goes nowhere, nothing comes from there, and what was under way
-  either way is given up. Where ranks are `mortal` nobody uses routes, because frames cannot come through the dead.
+  either way is given up. Frames cannot come through the dead: who waits for some that one of them was to pass on raises a RankDiedError.
 - Called by one thread at a time; the loop sees to that.
 """
 

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.parametrize("mpi", ["openmpi"], indirect=True)
         ("killed_in_a_map", 0),
         ("left_in_c", 0),
         ("killed_while_large_arrays_move", 0),
+        ("killed_at_the_end_of_a_tree", 0),
     ],
 )
 def test_the_world_goes_on_and_the_exit_code_is_the_scripts(world: World, check: str, code: int) -> None:
@@ -49,3 +50,10 @@ def test_a_rank_that_does_not_stop_is_not_left_behind(world: World) -> None:
     assert finished.exit_code == 0, "the script's"
     assert "did not stop within 1 s of being told to" in finished.stderr
     assert "CalledOffError" not in finished.stderr
+
+
+def test_an_engine_that_has_arrays_to_pass_on_takes_the_world_with_it_by_name(world: World) -> None:
+    finished = world(7, SCRIPTS / "losing.py", "killed_inside_of_a_tree", "0", mpiexec_args=ULFM, limit=30, expect=None)
+    assert finished.exit_code != 0
+    assert "died" in finished.stderr
+    assert "with large arrays to pass on" in finished.stderr

@@ -12,7 +12,7 @@ import time
 import numpy as np
 from checks import raises, run_checks, wait_until
 
-from mpikernel import Client
+from mpikernel import Client, Reference
 from mpikernel.errors import CompositeError, CrashLimitError, EngineDiedError, NoEnginesError
 
 client = Client()
@@ -41,6 +41,26 @@ def die_of_3(number: int) -> int:
 
 def twice(values: np.ndarray) -> np.ndarray:
     return 2 * values
+
+
+def push_to_all_and_kill(engine: int) -> None:
+    """Kill an engine that has not taken a push which comes down a tree: each passes it on to two others."""
+    os.kill(pids[engine], signal.SIGSTOP)
+    pushed = client[:].push({"large": np.ones(8 << 20)}, block=False)
+    client.wait(pushed, 0.5)
+    assert not pushed.done()
+    os.kill(pids[engine], signal.SIGKILL)
+    pushed.get(20)
+
+
+def check_killed_at_the_end_of_a_tree() -> None:
+    with raises(CompositeError, "engine 3 (rank 6 on "):
+        push_to_all_and_kill(3)
+    assert client[:].apply_sync(np.sum, Reference("large")) == [float(8 << 20)] * 3
+
+
+def check_killed_inside_of_a_tree() -> None:
+    push_to_all_and_kill(0)
 
 
 def check_killed_from_outside() -> None:
