@@ -9,32 +9,72 @@ from typing import Any
 
 from mpikernel.client.state import Call, OpenBatch
 
-#: The condition of all of them. Nobody waits for it: who waits for a result drives the loop, and others have callbacks and events of
-#: their own. One for each would be most of what a small call costs the script, in time and for the garbage collector.
-SHARED = threading.Condition()
 PENDING, FINISHED = "PENDING", "FINISHED"  # as `concurrent.futures` calls them
 OVER = frozenset((FINISHED, "CANCELLED", "CANCELLED_AND_NOTIFIED"))
+#: The condition of those that became done before anybody asked for theirs: whoever takes it sees that at once.
+UNSEEN = threading.Condition()
 
 
 class FutureOfCalls(Future):  # type: ignore[type-arg]  # what it brings is only known at run time
-    """A future, and the calls that it is the future of."""
+    """A future, and the calls that it is the future of.
+
+    It has a condition only if somebody asks for it, who wants to be told or waits by the means of futures: hardly ever where calls are
+    small and many. To make one for each would be half of what a small call costs the script, in time and for the garbage collector.
+    """
 
     def __init__(self) -> None:
-        self._condition = SHARED  # these six are what Future.__init__ sets
-        self._state = PENDING
+        self._state = PENDING  # these, and the condition, are what Future.__init__ sets
         self._result: Any = None
         self._exception: BaseException | None = None
         self._waiters: list[Any] = []
         self._done_callbacks: list[Any] = []
         self._calls: list[Call] = []
+        self._told = False  # its callbacks have run
+        self._teller = 0  # the thread that runs them
+
+    @property
+    def _condition(self) -> threading.Condition:  # type: ignore[override]  # Future sets it when it is made
+        condition: threading.Condition | None = self.__dict__.get("condition")
+        return self.__dict__.setdefault("condition", threading.Condition()) if condition is None else condition  # one step: threads agree
 
     def finish_unseen(self) -> bool:
-        """Become done well, if nobody is to be told of it; whether that was so."""
-        with SHARED:
-            if self._waiters or self._done_callbacks:
-                return False
-            self._state = FINISHED
-        return True
+        """Become done well. False if somebody is to be told, which is left to do; needs no lock."""
+        if "condition" in self.__dict__:
+            return False
+        self._state = FINISHED
+        self._told = self.__dict__.setdefault("condition", UNSEEN) is UNSEEN  # else somebody has come meanwhile, and may not have seen it
+        return self._told
+
+    def _finish(self) -> None:
+        """Become done well, and tell it."""
+        if self._state != FINISHED:
+            self.set_result(None)  # the value itself is rebuilt when it is asked for
+            return
+        with self._condition:
+            for waiter in self._waiters:
+                waiter.add_result(self)
+        self._invoke_callbacks()  # type: ignore[attr-defined]  # Future's own, of which typeshed does not know
+
+    def _tell(self) -> None:
+        """Become done, which runs the callbacks; without the loop's lock."""
+        self._teller = threading.get_ident()
+        try:
+            self._settle()
+        finally:
+            self._told = True
+
+    def _settle(self) -> None:
+        """Become done."""
+        raise AssertionError(f"{type(self).__name__} does not say how it becomes done")
+
+    @property
+    def told(self) -> bool:
+        """Whether it is done and the callbacks that were added before have run; but for the one that asks, if one of them does."""
+        return self._told or self._teller == threading.get_ident()
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self._state in OVER and self._state != FINISHED
 
     @property
     def calls(self) -> Sequence[Call]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import BrokenExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -60,8 +60,9 @@ class Intake:
 
     def apply(self, function: Callable[..., Any], args: Iterable[Any] = (), kwargs: dict[str, Any] | None = None) -> AsyncResult:
         """Submit one call."""
+        self.check_ready()  # without the lock: who closes need not wait for an initializer
         with self._taking:
-            self.check_ready()
+            self.check_open()
             result = self.view.apply_async(function, *args, **(kwargs or {}))
             self._taken.add(result)
         return result
@@ -70,8 +71,9 @@ class Intake:
         """Submit a call for each of the items, all of which are read now."""
         label_of(function)  # refuses what cannot be called before anything is read
         columns = read_now([items])
+        self.check_ready()
         with self._taking:
-            self.check_ready()
+            self.check_open()
             result = self.view.map_async(function, *columns, chunksize=chunksize)
             self._taken.add(result)
         return result
@@ -83,7 +85,7 @@ class Intake:
         self.check_ready()
         fixed = read_now(columns)
         with self._taking:
-            self.check_ready()
+            self.check_open()
             feed, result = prepare(self.view, function, fixed, manner, by_itself=True)
             self._taken.add(result)
         feed.go_on()
@@ -105,8 +107,9 @@ class Intake:
         """
         label_of(function)
         manner = manner.checked(self.view.timeout)
+        self.check_ready()
         with self._taking:
-            self.check_ready()
+            self.check_open()
             feed, result = prepare(self.view, function, columns, manner, by_itself=False)
             self._taken.add(result)
             self._pulled.add(feed)
@@ -140,7 +143,7 @@ class Intake:
     def give_up(self, results: Iterable[AsyncResult]) -> None:
         """Cancel what has not begun of these; nobody will ask how they ended."""
         for result in results:
-            result.add_done_callback(_see)
+            result.pass_over()
         self._abort(results)
 
     def _abort(self, results: Iterable[AsyncResult]) -> None:
@@ -157,9 +160,3 @@ class Intake:
     def _all(self) -> list[AsyncResult]:
         with self._taking:
             return list(self._taken)
-
-
-def _see(result: Future[Any]) -> None:
-    """A failure has been seen: the script is not told of it in the end."""
-    if not result.cancelled():
-        result.exception()

@@ -68,7 +68,7 @@ class TaskMapResult(ResultOfTasks):
                 return self._outcomes.singly(piece, error, items)
         values, errors = self._outcomes.bad(piece, self._error_of(piece), len(self.tasks.items_of(position)))
         if errors:
-            self._asked()
+            self.pass_over()
         return values, errors
 
     def _read(self, position: int, piece: Part | Call) -> tuple[Sequence[Any], Exception | None]:
@@ -100,7 +100,7 @@ class TaskMapResult(ResultOfTasks):
     def check_whole(self) -> None:
         """Raise what cut it short, if anything did."""
         if self.shortage:
-            self._asked()
+            self.pass_over()
             raise self._failure()
 
     def _as_it_came(self) -> Iterator[tuple[int, Part | Call]]:

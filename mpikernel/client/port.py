@@ -110,7 +110,7 @@ class Port:
                 self._send(call, state.engines[call.engine], message, frames, routes.get(call.engine))
                 state.notes.write(record_of(state, call), now)
             for call, weight in zip(calls, weights, strict=False):
-                self._count(call, weight)
+                state.weigh_down(call, weight)
         return calls
 
     def _busy(self) -> Collection[int]:
@@ -126,11 +126,6 @@ class Port:
             departure = call.collector.departure
             departure.pending += 1
         self.loop.out.send(rank, message, frames, route, departure)
-
-    def _count(self, call: Call, weight: int) -> None:
-        """Hold: what goes with a call is under way until it ends."""
-        call.weight = weight
-        self.state.traffic.under_way[call.receiver] += weight
 
     def _routes(self, targets: Sequence[tuple[int, Sequence[Frame]]]) -> dict[int, Route]:
         """Hold: a tree for engines that get the very same large frames and have nothing else to do; others are sent to directly."""
@@ -229,7 +224,7 @@ class Port:
                 left, named = state.repeats.leave_out(frames, known)
                 message = Submit(call.id, function.digest, count, label, now, stream, agreed, state.settled, named)
                 self._send(call, state.task, message, [*function.frames[:count], *left])
-                self._count(call, weight)
+                state.weigh_down(call, weight)
         return calls
 
     def submit_batch(self, collector: MapCollector, label: str, function: Pickled, pickles: Sequence[Frame], terms: TermsThen) -> None:

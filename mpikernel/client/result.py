@@ -49,7 +49,6 @@ class AsyncResult(FutureOfCalls):
         self._value: Any = NOT_ASKED_FOR  # the assembled value, once it was asked for
         self._begun = time.time()
         self._launched = False  # there are no more calls to come
-        self._told = False  # its callbacks have run
         self._seen = False  # somebody knows how it ended
 
     @cached_property
@@ -81,9 +80,7 @@ class AsyncResult(FutureOfCalls):
         self._left -= 1
         if self._left or not self._launched:
             return
-        if self._single and not (call.failed or call.aborted) and self.finish_unseen():
-            self._told = True
-        else:
+        if not self._single or call.failed or call.aborted or not self.finish_unseen():
             self._port.loop.afterwards(self._tell)
 
     def done(self) -> bool:
@@ -108,27 +105,19 @@ class AsyncResult(FutureOfCalls):
         """Wait until `sent`; whether it is, after at most `timeout` seconds (None or negative: no limit)."""
         return self._port.wait(lambda: not self.departure.pending, seconds(timeout))
 
-    def _tell(self) -> None:
-        try:
-            self._settle()
-        finally:
-            self._told = True
-
     def _settle(self) -> None:
         """All calls have ended: become done, which runs the callbacks. Outside the lock."""
         bad = self._bad_calls()
         if bad and len(bad) == len(self) and all(call.aborted for call in bad):
             super().cancel()
             self.set_running_or_notify_cancel()
-            return
-        self.set_running_or_notify_cancel()
-        if self._has_failed():
+        elif self._has_failed():
             self._port.state.remember_failure(self._number, self._name, [call for call in bad if call.failed])
             if self._seen:  # before all of it had ended
-                self._asked()
+                self.pass_over()
             self.set_exception(self._failure_as_told())
         else:
-            self.set_result(None)  # the value itself is rebuilt when it is asked for
+            self._finish()
 
     def _failure_as_told(self) -> Exception:
         """The failure; it must be had, or whoever waits would wait for ever."""
@@ -137,8 +126,8 @@ class AsyncResult(FutureOfCalls):
         except BaseException as error:
             return RemoteError(type(error).__name__, f"{text_of(error)}, while the failure of {self._name} was rebuilt")
 
-    def _asked(self) -> None:
-        """Somebody has seen how it ended, or will end: one of its failures."""
+    def pass_over(self) -> None:
+        """Nobody need be told in the end how it ended: somebody has seen it, or one of its failures, or does not want to."""
         self._seen = True
         if self._port.state.unseen:
             self._port.state.unseen.pop(self._number, None)
@@ -170,7 +159,7 @@ class AsyncResult(FutureOfCalls):
         """
         if self._state not in OVER:
             self._await(timeout)
-        self._asked()
+        self.pass_over()
         if self._state != FINISHED:
             raise self._aborted()
         if self._exception is not None:
@@ -185,7 +174,7 @@ class AsyncResult(FutureOfCalls):
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The exception that `result` would raise, or None. Blocks like it."""
         self._await(timeout)
-        self._asked()
+        self.pass_over()
         if self.cancelled():
             raise self._aborted()
         error = super().exception()
@@ -243,7 +232,7 @@ class AsyncResult(FutureOfCalls):
         """Whether it ended without an exception. ValueError if it has not ended."""
         if not self.ready():
             raise ValueError(f"{self._name} is not done: whether it was successful is not known yet")
-        self._asked()
+        self.pass_over()
         return not self.cancelled() and super().exception() is None
 
     def get_dict(self, timeout: float | None = None) -> dict[int, Any]:
@@ -253,8 +242,8 @@ class AsyncResult(FutureOfCalls):
         return {call.engine: value for call, value in zip(self.calls, values, strict=True)}
 
     def wait_until_told(self) -> None:
-        """Wait until it is done and the callbacks that were added before have run. Not to be called in such a callback."""
-        self._port.wait(lambda: self._told)
+        """Wait until it is done and the callbacks that were added before have run, but for one of them that calls this."""
+        self._port.wait(lambda: self.told)
 
     def __await__(self) -> Generator[Any, None, Any]:
         """`await result` gives its value; what is awaited in vain, because the awaiting task is cancelled, is aborted."""
@@ -318,7 +307,7 @@ class AsyncResult(FutureOfCalls):
     def _value_when_there(self, call: Call) -> Any:
         self._port.wait(lambda: call.done is not None)
         if call.failed or call.aborted:
-            self._asked()
+            self.pass_over()
             raise self._error_of(call)
         return call.value()
 

@@ -294,6 +294,11 @@ class ClientState(Struct, eq=False):
         if not batch.open:
             del self.batches[first]
 
+    def weigh_down(self, call: Call, weight: int) -> None:
+        """So many bytes go with a call, and are under way until it ends."""
+        call.weight = weight
+        self.traffic.under_way[call.receiver] += weight
+
     def note_parents(self, parents: dict[int, int]) -> None:
         """The large frames of these calls, which are about to be sent, come from these ranks."""
         if parents:

@@ -89,13 +89,14 @@ class BatchRunner:
                 frames = dump(function(*args, **kwargs), result)
                 runner.in_user_code, mine.busy = False, busy
                 runner.stay()
+                outcome = None
             except BaseException as error:
                 runner.in_user_code, mine.busy = False, busy
-                return self._report_alone(job, number, started, runner.failed(job.single(number), error))
+                outcome = runner.failed(job.single(number), error)
             finally:
                 runner.thread = None
-            if len(frames) > 1 or len(frames[0]) > SMALL or printed():
-                return self._report_alone(job, number, started, Outcome(frames))
+            if outcome is not None or len(frames) > 1 or len(frames[0]) > SMALL or printed():
+                return self._report_alone(job, number, started, outcome or Outcome(frames))
             self._keep((job, number, frames[0], started, now()))
         return False
 

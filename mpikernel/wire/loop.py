@@ -86,6 +86,7 @@ class Loop:
         self._wake_up = threading.Event()  # for the attendant
         self._parked = False  # a thread waits here and is idle: the attendant need not look
         self._pausing = False  # the attendant is to look by itself before long
+        self._away = False  # it is in a callback of the user's
         self._attendant: threading.Thread | None = None
         self._closed = False
         self._mine = Mine()
@@ -200,15 +201,21 @@ class Loop:
         finally:
             mine.settling, mine.waiting = before
             self.hold.reopen(shut)
+        if ran and self.bell is not None:
+            self.bell.ring_here()  # others may wait for what has been told
         return ran
 
     def _settle(self, action: Callable[[], None]) -> None:
+        attending = threading.current_thread() is self._attendant
+        self._away = self._away or attending
         try:
             action()
         except BaseException:
-            if threading.current_thread() is not self._attendant:
+            if not attending:
                 raise
             sys.excepthook(*sys.exc_info())  # a callback of the user's raised it, in a thread that is not theirs to end
+        finally:
+            self._away = self._away and not attending
 
     def advance(self) -> bool:
         """A turn, and what the guest has to do. Whether anything happened."""
@@ -234,7 +241,7 @@ class Loop:
 
     def remind(self) -> None:
         """Have what a tick sends leave soon, but not at once: the attendant sees to it, unless a thread waits here before it comes."""
-        if self.guest is not None:
+        if self.guest is not None or self._away:
             self.nudge()
         elif self._parked:
             self._wake_up.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, as_completed, wait
 from itertools import count
@@ -200,6 +201,23 @@ def test_a_failing_initializer(world: LoopbackWorld, client: Client) -> None:
                 executor.submit(abs, 1)
     with pytest.raises(UsageError, match="initializer='x' cannot be called"):
         client.executor(initializer="x")  # type: ignore[arg-type]
+
+
+def test_a_shutdown_need_not_wait_for_an_initializer(world: LoopbackWorld, client: Client) -> None:
+    executor = client.executor(initializer=abs, initargs=(1,))
+    refused: list[bool] = []
+
+    def submit() -> None:
+        with pytest.raises(ClosedError):
+            executor.submit(abs, 1)
+        refused.append(True)
+
+    thread = threading.Thread(target=submit)
+    thread.start()
+    executor.shutdown(wait=False)
+    world.run()
+    thread.join(10)
+    assert refused
 
 
 def test_executors_of_views(world: LoopbackWorld, client: Client) -> None:

@@ -125,6 +125,28 @@ def test_a_callback_that_wants_to_exit_is_told_and_does_not_end_it(loop: Loop, m
     assert told == [SystemExit]
 
 
+def test_while_it_is_in_a_callback_who_submits_sees_to_that_himself(loop: Loop) -> None:
+    served, inside, out = Served(), threading.Event(), threading.Event()
+    loop.host(served, {Keys: react})
+    loop.start_attendant()
+
+    def callback() -> None:
+        inside.set()
+        out.wait(LIMIT)
+
+    with loop.hold:
+        loop.afterwards(callback)
+        loop.out.send(0, Keys(1))
+    assert inside.wait(LIMIT)
+    served.came.clear()
+    with loop.hold:
+        loop.out.send(0, Keys(2))
+    loop.remind()
+    loop.remind()  # the first sends it, the next finds it
+    assert served.came.is_set()
+    out.set()
+
+
 def test_closing_ends_it(loop: Loop) -> None:
     before = threading.active_count()
     loop.start_attendant()
