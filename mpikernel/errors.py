@@ -231,11 +231,11 @@ class ItemsFailed(MpikernelError):
     """How a task with several items ends when some of them failed: it brings the script what each of them raised.
 
     Attributes:
-        values: one for each item; None for those that failed.
+        values: one for each item, as frames, so that one which cannot be rebuilt costs no other one; None for those that failed.
         failures: of each that failed its index in the task, its exception as frames, and that in one line; in order.
     """
 
-    def __init__(self, values: list[Any], failures: list[tuple[int, list[bytes], str]]) -> None:
+    def __init__(self, values: list[list[bytearray] | None], failures: list[tuple[int, list[bytes], str]]) -> None:
         super().__init__(values, failures)
         self.values = values
         self.failures = failures

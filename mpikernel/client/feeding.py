@@ -41,7 +41,7 @@ class Submission:
         self._stream = stream
 
     def send(self, result: TaskMapResult, rows: list[Frames]) -> None:
-        """Submit tasks, each called with one of these payloads; none any more from the moment in which the map is cancelled."""
+        """Submit tasks, each called with one of these payloads; none any more once the map is cancelled, or is to be read no more."""
         with suppress(TaskAborted):
             self._send(result, rows, _while_whole(result, self._terms))
 
@@ -72,15 +72,15 @@ class Submission:
 
 
 def _while_whole(result: TaskMapResult, terms: TermsThen) -> TermsThen:
-    """The same terms, as long as the map has not been cancelled: they are asked for under the loop's lock, as maps are cancelled."""
+    """The same terms, as long as more of the map is to be submitted: they are asked for under the loop's lock, as maps are cancelled."""
     if isinstance(terms, WithRecovery):
         return WithRecovery(partial(_unless_cut, result, terms.terms), terms.recovery)
     return partial(_unless_cut, result, terms)
 
 
 def _unless_cut(result: TaskMapResult, terms: TermsAtLast) -> Terms:
-    if result.cut:
-        raise TaskAborted("the map was cancelled")
+    if result.cut or (result.source is not None and result.source.over):
+        raise TaskAborted("nothing more of the map is submitted")
     return told(terms)
 
 
@@ -177,7 +177,7 @@ class Feed:
         """Read no more: whoever asks for what was not read is told why."""
         with self._port.loop.hold:
             if not self.over:
-                self._result.source_error = self._result.source_error or error
+                self._came_to(error)
         self.stop()
 
     def _read(self, count: int, strict: bool = False) -> bool:
@@ -192,15 +192,15 @@ class Feed:
         going = False
         try:
             payloads = self._reader.read(count, self._room)
-            if self._result.shortage:  # it was cancelled meanwhile
+            error = self._reader.error
+            if not self._still_wanted(error):
                 return False
-            error = self._result.source_error = self._reader.error
             if error is not None and strict:
                 raise error
             self._submission.send(self._result, payloads)
             going = not self._reader.exhausted
         except BaseException as problem:
-            self._result.source_error = self._result.source_error or problem
+            self._came_to(problem)
             raise
         finally:
             self._reading.release()
@@ -210,6 +210,24 @@ class Feed:
             raise error
         self._port.nudge()
         return True
+
+    def _still_wanted(self, error: BaseException | None) -> bool:
+        """Whether what was read is to be submitted: another thread may have cancelled it meanwhile, or refused to read on, and told why.
+
+        Args:
+            error: what the source raised. It is the result's from now on.
+        """
+        with self._port.loop.hold:
+            if self.over or self._result.shortage:
+                return False
+            if error is not None:
+                self._came_to(error)
+            return True
+
+    def _came_to(self, error: BaseException) -> None:
+        """This is why not all was read, unless something else was before."""
+        if self._result.source_error is None:
+            self._result.source_error = error
 
     def stop(self) -> None:
         with self._port.loop.hold:

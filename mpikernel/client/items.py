@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
-from mpikernel.errors import ItemsFailed, TaskReject
+from mpikernel.errors import ItemsFailed, SerializeError, TaskReject
 from mpikernel.wire.failure import describe, one_line, put_before
+from mpikernel.wire.payload import dump
+
+#: How an item failed: its index in the task, its exception as frames, and that in one line.
+Failure = tuple[int, list[bytes], str]
 
 
 class Starred:
@@ -42,7 +47,7 @@ class ItemByItem:
         if len(columns[0]) == 1:
             return [self._call_only([column[0] for column in columns])]
         values: list[Any] = []
-        failures: list[tuple[int, list[bytes], str]] = []
+        failures: list[Failure] = []
         function, keep = self._function, values.append
         for arguments in zip(*columns, strict=True):
             try:
@@ -54,10 +59,10 @@ class ItemByItem:
                 failed = error
             value, failure = self._try_again(failed, arguments)
             if failure is not None:
-                failures.append((len(values), _described(failure, len(values)), one_line(failure)))
+                failures.append(_described(failure, len(values)))
             keep(value)
         if failures:
-            raise ItemsFailed(values, failures)
+            raise _taken_apart(values, failures)
         return values
 
     def _call_only(self, arguments: Sequence[Any]) -> Any:
@@ -97,5 +102,20 @@ class ItemByItem:
             return None, failure
 
 
-def _described(error: Exception, index: int) -> list[bytes]:
-    return [bytes(frame) for frame in describe(error, f"item {index} of its task:")]
+def _described(error: Exception, index: int) -> Failure:
+    return index, [bytes(frame) for frame in describe(error, f"item {index} of its task:")], one_line(error)
+
+
+def _taken_apart(values: list[Any], failures: list[Failure]) -> ItemsFailed:
+    """How a chunk ends with items that failed. Its values are pickled one by one: one that cannot be has failed too, by itself."""
+    failed = {index for index, _, _ in failures}
+    lost: list[Failure] = []
+    frames: list[list[bytearray] | None] = []
+    for index, value in enumerate(values):
+        what = f"the value of item {index} of its task"
+        try:
+            frames.append(None if index in failed else [bytearray(frame) for frame in dump(value, what)])
+        except SerializeError as error:
+            frames.append(None)
+            lost.append(_described(error, index))
+    return ItemsFailed(frames, sorted([*failures, *lost], key=itemgetter(0)))

@@ -29,7 +29,7 @@ class Outcomes:
         self.exceptions_are_values = exceptions_are_values
         self._chunked = chunked
         self._place = place
-        self._rebuilt: WeakKeyDictionary[ItemsFailed, dict[int, Exception]] = WeakKeyDictionary()
+        self._rebuilt: WeakKeyDictionary[ItemsFailed, tuple[list[Any], dict[int, Exception]]] = WeakKeyDictionary()
 
     def good(self, piece: Part | Call) -> Sequence[Any]:
         """The values of tasks that ended well."""
@@ -68,21 +68,32 @@ class Outcomes:
 
     def _taken_apart(self, call: Call, error: Exception, items: int) -> tuple[Sequence[Any], dict[int, Exception]]:
         if self._chunked and isinstance(error, ItemsFailed):
-            return error.values, self._errors_of(call.engine, error)
+            return self._items_of(call.engine, error)
         return [None] * items, dict.fromkeys(range(items), error)
 
     def failures(self, call: Call, error: Exception, items: range) -> list[tuple[range, Exception]]:
         """What went wrong in a task with these items: an exception for each item, or for the whole task."""
         if self._chunked and isinstance(error, ItemsFailed):
-            return [(items[index : index + 1], failure) for index, failure in self._errors_of(call.engine, error).items()]
+            return [(items[index : index + 1], failure) for index, failure in sorted(self._items_of(call.engine, error)[1].items())]
         return [(items, error)]
 
-    def _errors_of(self, engine: int, failed: ItemsFailed) -> dict[int, Exception]:
-        """The exceptions by index, rebuilt when they are first asked for."""
+    def _items_of(self, engine: int, failed: ItemsFailed) -> tuple[list[Any], dict[int, Exception]]:
+        """The values, and the exceptions by index, rebuilt when they are first asked for."""
         if failed not in self._rebuilt:
             place = self._place(engine)
-            self._rebuilt[failed] = {index: _rebuild_at(frames, engine, place) for index, frames, _ in failed.failures}
+            errors = {index: _rebuild_at(frames, engine, place) for index, frames, _ in failed.failures}
+            values = [None if frames is None else _value_at(index, frames, place, errors) for index, frames in enumerate(failed.values)]
+            self._rebuilt[failed] = values, errors
         return self._rebuilt[failed]
+
+
+def _value_at(index: int, frames: Sequence[bytearray], place: str, errors: dict[int, Exception]) -> Any:
+    """An item's value; None for one that cannot be rebuilt here: why is in `errors` then."""
+    try:
+        return load(frames, what=f"the value of item {index} of its task ({place})")
+    except SerializeError as error:
+        errors[index] = error
+        return None
 
 
 def _rebuild_at(frames: Sequence[bytes], engine: int, place: str) -> Exception:

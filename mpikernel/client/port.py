@@ -19,7 +19,7 @@ from mpikernel.client.questions import Questions
 from mpikernel.client.reactor import PLACES, REACTIONS, carried, let_singles_leave, record_of, tick
 from mpikernel.client.repeats import Known
 from mpikernel.client.singles import ends_of, frames_fit
-from mpikernel.client.state import TASKS, Call, ClientState, Collector, MapCollector, OpenBatch, SingleCollector
+from mpikernel.client.state import TASKS, Call, Cancelling, ClientState, Collector, MapCollector, OpenBatch, SingleCollector
 from mpikernel.client.stuck import REACTIONS as SAYINGS
 from mpikernel.client.stuck import Watch
 from mpikernel.client.stuck import tick as look
@@ -296,25 +296,25 @@ class Port:
         Args:
             interrupt: have those interrupted that have begun; how they end is not waited for.
         """
-        answers = self.state.answers
         with self.loop.hold:
             let_singles_leave(self.state, self.loop.out)
             open_calls = [call for call in dict.fromkeys(calls) if call.done is None]
             numbers = sorted({number for batch in batches for number in batch.open})
-            answers.update(dict.fromkeys([*(call.id for call in open_calls), *numbers]))
+            self.state.cancelling.append(asked := Cancelling(dict.fromkeys([*(call.id for call in open_calls), *numbers])))
             self._ask_to_cancel(open_calls, numbers, interrupt)
             self.watch.cancelled(open_calls if interrupt else (), self.loop.clock())
-        self.nudge()
 
         def answered() -> bool:
-            asked = [call.id for call in open_calls if call.done is None] + numbers
-            return all(answers.get(number, False) is not None for number in asked)  # another thread may have asked the same, and gone
+            left = [call.id for call in open_calls if call.done is None] + numbers
+            return all(asked.answers[number] is not None for number in left)
 
         try:
+            self.nudge()
             self.wait(answered, CANCEL_PATIENCE)
         finally:
-            dropped = [answers.pop(call.id, False) or call.aborted for call in open_calls]
-            dropped += [answers.pop(number, False) or False for number in numbers]
+            with self.loop.hold:
+                self.state.cancelling.remove(asked)
+        dropped = [asked.answers[call.id] or call.aborted for call in open_calls] + [asked.answers[number] for number in numbers]
         return bool(dropped) and all(dropped)
 
     def cancel_results(self, results: Iterable[FutureOfCalls], interrupt: bool = False) -> None:

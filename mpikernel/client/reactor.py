@@ -108,7 +108,8 @@ def record_of(state: ClientState, call: Call) -> Record:
 def on_cancelled(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:
     assert isinstance(arrival.message, Cancelled)
     for calls, dropped in ((arrival.message.dropped, True), (arrival.message.kept, False)):
-        state.answers.update((call, dropped) for call in calls if call in state.answers)
+        for asked in state.cancelling:
+            asked.hear(calls, dropped)
     for call in state.given_up.keys() & set(arrival.message.kept) if state.given_up else ():
         _end_given_up(state, out, state.given_up.pop(call), now)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct, field
@@ -235,6 +235,18 @@ class Refusal(Struct, frozen=True):
     frames: Sequence[Frame]  # the description of the error
 
 
+class Cancelling(Struct, eq=False):
+    """What one thread wants to have dropped. Others may have asked for the same, and an answer is for all who wait for it."""
+
+    answers: dict[int, bool | None]  # by call: whether it was dropped
+
+    def hear(self, calls: Iterable[int], dropped: bool) -> None:
+        """An answer has come. What was dropped stays so, although whoever asks once more is told that there is nothing to drop."""
+        for call in calls:
+            if call in self.answers:
+                self.answers[call] = self.answers[call] or dropped
+
+
 class ClientState(Struct, eq=False):
     rank: int
     notes: Notebook
@@ -259,7 +271,7 @@ class ClientState(Struct, eq=False):
     refused: dict[int, Refusal] = field(default_factory=dict)  # calls that are to be dropped by their engines, and what they end with then
     parents: dict[int, int] = field(default_factory=dict)  # ranks that large frames come from down a tree, by call; some have ended
     unseen: dict[int, str] = field(default_factory=dict)  # failures that nobody has asked about, by the result's first call
-    answers: dict[int, bool | None] = field(default_factory=dict)  # cancel requests that somebody waits for: whether the call was dropped
+    cancelling: list[Cancelling] = field(default_factory=list)  # requests whose answers somebody waits for
 
     def new_call(self, kind: str, label: str, engine: int, now: float, is_task: bool = False) -> Call:
         """A call with a number of its own, open from now on."""

@@ -112,11 +112,11 @@ def rebuild(frames: Sequence[Frame], engine: int, earlier: int = 0) -> Exception
     """
     count = len(frames) - earlier
     name, text, trace, original, before = load(frames[:count], what="the description of an error")
-    error, cause = _original(original) or RemoteError(name, text, engine), RemoteTraceback(trace)
+    error, cause = _original(original, name, text, engine), RemoteTraceback(trace)
     _set_cause(error, cause)
     last = error
     for name, text, original in before:
-        _set_context(last, _original(original) or RemoteError(name, text, engine))
+        _set_context(last, _original(original, name, text, engine))
         last = _context(last)
     if earlier:
         first = rebuild(frames[count:], -1)
@@ -125,7 +125,13 @@ def rebuild(frames: Sequence[Frame], engine: int, earlier: int = 0) -> Exception
     return error
 
 
-def _original(pickled: list[bytes] | None) -> Exception | None:
+def _original(pickled: list[bytes] | None, name: str, text: str, engine: int) -> Exception:
+    """The exception itself, or what stands for one that did not come. Nobody asks it whether it is true: its class may say no, or raise."""
+    error = _unpickled(pickled)
+    return RemoteError(name, text, engine) if error is None else error
+
+
+def _unpickled(pickled: list[bytes] | None) -> Exception | None:
     """The exception itself; None if it is not an Exception (a SystemExit must not end the script) or cannot be rebuilt."""
     if pickled is None:
         return None

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from mpikernel.ledger.calls import KeptCall, KeptShared
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.messages import Submit, SubmitBatch
-from mpikernel.wire.mirror import Sent
 from mpikernel.wire.notebook import Notebook
 from mpikernel.wire.payload import size
 from mpikernel.wire.terms import Terms
@@ -27,7 +26,7 @@ class Keeping(Struct, eq=False):
 
     limit: int  # bytes of one call, or of what calls share; 0 for nothing
     room: int  # bytes that are left
-    told: Sent = field(default_factory=Sent)  # what calls share that was told of, as much as is remembered: telling again does no harm
+    told: set[bytes] = field(default_factory=set)  # what calls share that was told of, in the whole run: again, it might find no room
 
     def call(self, notes: Notebook, message: Submit | SubmitBatch, frames: Sequence[Frame], now: float) -> None:
         """Have the ledger keep what tasks are called with; only how much it is, if that is too much."""
@@ -54,7 +53,8 @@ class Keeping(Struct, eq=False):
 
     def shared(self, notes: Notebook, name: bytes, frames: Sequence[Frame], now: float) -> None:
         """Have it keep a function that tasks call, or an argument that has a name."""
-        if self.limit and not self.told.knows(name, 0):
+        if self.limit and name not in self.told:
+            self.told.add(name)
             weight = size(frames)
             kept = frames if self._fits(weight) else ()
             notes.keep_shared(KeptShared(name, weight, len(kept)), kept, now)

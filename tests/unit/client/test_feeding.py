@@ -163,6 +163,29 @@ def test_what_is_read_while_another_thread_cancels_is_not_submitted(world: Loopb
     assert result.submitted == submitted
 
 
+@pytest.mark.parametrize("moment", ["as it is read", "as it is sent"])
+def test_what_is_read_while_another_thread_refuses_is_not_submitted(
+    world: LoopbackWorld, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Two last moments: what was read is about to be looked at, or to be sent, and another thread has just shut down the executor."""
+    executor = Client().executor()
+    values = executor.map(abs, count(), buffersize=3)
+    (feed,) = executor._intake._feeds()
+    before = feed._result.submitted
+
+    def refuse(*_: Any) -> None:
+        executor._intake.stop_reading()
+
+    if moment == "as it is read":
+        monkeypatch.setattr(type(feed._reader), "error", property(refuse, lambda *_: None), raising=False)
+    else:
+        send = feed._submission.send
+        monkeypatch.setattr(feed._submission, "send", lambda *args: (refuse(), send(*args)))
+    with world.working(), pytest.raises(RuntimeError, match="shut down"):
+        list(values)
+    assert (feed._result.submitted, world.client.feeding) == (before, 0)
+
+
 def test_something_is_read_however_late_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that is busy with others may take longer to begin than reading should take in all."""
     late = count(0.0, 1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from array import array
 from typing import Any
 
 import pytest
@@ -13,8 +15,9 @@ from mpikernel.client.here import close_port, open_port
 from mpikernel.client.items import ItemByItem
 from mpikernel.client.result import AsyncMapResult
 from mpikernel.engine.state import Job
-from mpikernel.errors import CompositeError, ItemsFailed, TaskReject, UsageError, remote_text
+from mpikernel.errors import CompositeError, ItemsFailed, SerializeError, TaskReject, UsageError, remote_text
 from mpikernel.testing.loopback import LoopbackWorld, call_it
+from mpikernel.wire.payload import load
 
 chunksizes = st.none() | st.integers(1, 7)
 buffersizes = st.none() | st.integers(1, 9)
@@ -136,7 +139,55 @@ def test_what_an_item_says_of_the_engine_is_the_chunks() -> None:
 def test_an_item_that_ends_a_loop_ends_only_itself() -> None:
     with pytest.raises(ItemsFailed, match="1 of 3 items failed, the first: StopIteration") as caught:
         ItemByItem(next, 0, None)([iter([1]), iter([]), iter([2])])
-    assert caught.value.values == [1, None, 2]
+    assert [frames and load(frames) for frames in caught.value.values] == [1, None, 2]
+
+
+class LostOnTheWay:
+    """Can be pickled, and not be rebuilt."""
+
+    def __reduce__(self) -> Any:
+        return inverse, (0,)
+
+
+def inverse(number: int) -> float:
+    return 1 / number
+
+
+def bad_in_three_ways(number: int) -> Any:
+    if number == 1:
+        raise ValueError("1 is bad")
+    return {2: threading.Lock(), 4: LostOnTheWay()}.get(number, number)
+
+
+@pytest.mark.parametrize("flags", [{}, {"retries": 1}, {"recovery": bad_in_three_ways}])
+def test_beside_an_item_that_failed_a_value_that_cannot_travel_costs_no_other_one(working: LoopbackWorld, flags: dict[str, Any]) -> None:
+    view = Client().load_balanced_view()
+    with view.temp_flags(**flags):
+        result = view.map_async(bad_in_three_ways, range(6), chunksize=6, return_exceptions=True)
+    values = result.get()
+    assert [value for value in values if isinstance(value, int)] == [0, 3, 5]
+    assert told(values[1]) == "1 is bad"
+    assert isinstance(values[2], SerializeError)
+    assert "the value of item 2 of its task cannot be pickled (lock" in str(values[2])
+    assert isinstance(values[4], SerializeError)
+    assert "cannot be rebuilt here: ZeroDivisionError" in str(values[4])
+
+
+def test_they_are_named_in_their_order(working: LoopbackWorld) -> None:
+    with pytest.raises(CompositeError, match=r"bad_in_three_ways failed in 3 of 6 calls \(items 1, 2, 4\)") as caught:
+        Client().load_balanced_view().map_sync(bad_in_three_ways, range(6), chunksize=6)
+    assert [type(error) for error in caught.value.exceptions] == [ValueError, SerializeError, SerializeError]
+
+
+def zeros_or_nothing(number: int) -> Any:
+    return array("d", bytes(8 * 1000)) if number else inverse(number)
+
+
+def test_arrays_beside_an_item_that_failed_arrive_writable(working: LoopbackWorld) -> None:
+    view = Client().load_balanced_view()
+    _, zeros = view.map_async(lambda number: memoryview(zeros_or_nothing(number)), range(2), chunksize=2, return_exceptions=True).get()
+    zeros[0] = 1.0
+    assert list(zeros[:2]) == [1.0, 0.0]
 
 
 @pytest.mark.parametrize("chunksize", [None, 3])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from mpikernel.client.reactor import REACTIONS, record_of, show, tick
-from mpikernel.client.state import TASKS, Call, ClientState
+from mpikernel.client.state import TASKS, Call, Cancelling, ClientState
 from mpikernel.client.traffic import Traffic
 from mpikernel.ledger.records import ERROR, OK, Record
 from mpikernel.testing.clock import ManualClock
@@ -106,9 +106,12 @@ def test_a_second_answer_changes_nothing(number: int) -> None:
 
 def test_what_was_cancelled_is_remembered_for_who_asked() -> None:
     bench = Bench()
-    bench.state.answers.update(dict.fromkeys((1, 2, 3)))
-    bench.react(TASK, Cancelled((1, 2, 4), (3, 5)))
-    assert bench.state.answers == {1: True, 2: True, 3: False}  # nobody waits to hear about the others
+    one, other = Cancelling(dict.fromkeys((1, 2, 3))), Cancelling(dict.fromkeys((2, 5)))
+    bench.state.cancelling += [one, other]
+    bench.react(TASK, Cancelled((1, 2, 4), (3,)))
+    assert (one.answers, other.answers) == ({1: True, 2: True, 3: False}, {2: True, 5: None})  # nobody waits to hear about 4
+    bench.react(TASK, Cancelled((), (2, 5)))
+    assert (one.answers, other.answers) == ({1: True, 2: True, 3: False}, {2: True, 5: False})
 
 
 def test_each_call_has_a_number_of_its_own() -> None:

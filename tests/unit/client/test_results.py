@@ -277,6 +277,24 @@ def test_cancelling_twice_is_harmless() -> None:
     assert world.client.open == {}
 
 
+def test_two_threads_that_cancel_the_same_are_both_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = LoopbackWorld(engines=1)
+    result = tasks(world, abs, [-1, -2, -3, -4])
+    world.settle()
+    nudge, answers = world.port.nudge, []
+
+    def late() -> None:
+        """The first has asked, and before that leaves the second asks too, and has gone when the first looks what came of it."""
+        monkeypatch.setattr(world.port, "nudge", nudge)
+        answers.append(world.port.cancel(*result.under_way()))
+
+    monkeypatch.setattr(world.port, "nudge", late)
+    with world.attended():
+        answers.append(world.port.cancel(*result.under_way()))
+    assert answers == [True, True]
+    assert world.client.cancelling == []
+
+
 # the end ----------------------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from mpikernel.interfaces.task.keeping import Keeping
 from mpikernel.ledger.calls import KeptCall, KeptShared
 from mpikernel.wire.envelope import Missing, Parcel
 from mpikernel.wire.messages import Note, Submit, SubmitBatch, SubmitFunction
+from mpikernel.wire.mirror import CAPACITY
 from mpikernel.wire.notebook import GATHER
 from mpikernel.wire.terms import PLAIN, Needs, Terms
 from tests.unit.task.bench import CLIENT, CONTROLLER, Bench
@@ -87,6 +88,17 @@ def test_arguments_that_have_names_are_told_of_once() -> None:
     assert shared == [KeptShared(b"f", 4, 1), KeptShared(b"name", 40, 1)]
     assert [(call.named, call.size, call.parts) for call in calls] == [(((1, b"name"),), 6, 2)] * 2
     assert frames == [b"code", b"x" * 40, b"pickle", b"", b"pickle", b""]
+
+
+def test_what_is_shared_is_told_of_once_however_much_there_is() -> None:
+    """Told of once more it would take room again; and, where there is none left, cost the ledger what it has."""
+    bench = keeping(limit=100, room=CAPACITY + 100)
+    notes, state = bench.state.notes, bench.state.keeping
+    for number in range(CAPACITY + 1):
+        state.shared(notes, b"%d" % number, [b"x"], 0.0)
+    state.shared(notes, b"0", [b"x"], 0.0)
+    assert state.room == 99
+    assert [shared.parts for shared, _ in notes.shared if shared.name == b"0"] == [1]
 
 
 def test_nothing_where_that_is_said_and_nothing_of_what_was_refused() -> None:

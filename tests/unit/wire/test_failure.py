@@ -62,6 +62,20 @@ class EndsTheProcess(Exception):
         return leave, ()
 
 
+class Untrue(Exception):
+    """Is as false as an empty list."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+class WillNotSay(Exception):
+    """Cannot be asked whether it is true."""
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("undecided")
+
+
 def leave() -> None:
     raise ValueError("while it was rebuilt")
 
@@ -128,6 +142,14 @@ def test_two_descriptions_that_come_together() -> None:
     assert remote_text(arrived.__context__).endswith("ValueError: first")
     shown = "".join(traceback.format_exception(arrived))
     assert shown.index("ValueError: first") < shown.index("KeyError: 'last'")
+
+
+@pytest.mark.parametrize("error", [Untrue("no"), WillNotSay("no")])
+def test_nobody_asks_an_exception_whether_it_is_true(error: Exception) -> None:
+    last = ValueError("last")
+    last.__context__ = error
+    for arrived in (there_and_back(error), there_and_back(last).__context__):
+        assert (type(arrived), str(arrived)) == (type(error), "no")
 
 
 @pytest.mark.parametrize("error", [NeedsTwo(1, 2), HoldsALock(), BecomesText("text"), EndsTheProcess("gone")])
