@@ -23,6 +23,8 @@ FOR_THE_PACKAGE = {
     "AsyncResult.awaited",
     "AsyncResult.departure",
     "AsyncResult.finish_unseen",
+    "AsyncResult.pass_over",
+    "AsyncResult.told",
     "AsyncResult.calls",
     "AsyncResult.under_way",
     "AsyncResult.expecting",
