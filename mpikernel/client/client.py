@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from mpikernel.client.balanced import LoadBalancedView
@@ -15,6 +15,7 @@ from mpikernel.client.port import Port
 from mpikernel.client.queries import Jobs, Queries
 from mpikernel.client.resubmitting import Again, Resubmissions
 from mpikernel.client.result import AsyncResult, seconds
+from mpikernel.client.traffic import HeldBy
 from mpikernel.client.view import Targets
 from mpikernel.errors import ClosedError
 
@@ -88,9 +89,13 @@ class Client:
     def wait(self, jobs: AsyncResult | Sequence[AsyncResult] | None = None, timeout: float | None = None) -> bool:
         """Wait for results, or for everything that was submitted; whether it is done, after at most `timeout` seconds."""
         if jobs is None:
-            return self.port.wait(lambda: self._port.state.idle, seconds(timeout))
+            return self._wait(lambda: self._port.state.idle, timeout, lambda _: True)
         results = [jobs] if isinstance(jobs, AsyncResult) else list(jobs)
-        return self.port.wait(lambda: all(result.done() for result in results), seconds(timeout))
+        return self._wait(lambda: all(result.done() for result in results), timeout, lambda call: call.collector in results)
+
+    def _wait(self, condition: Callable[[], bool], timeout: float | None, held_by: HeldBy) -> bool:
+        limit = seconds(timeout)
+        return self.port.wait(condition, limit, held_by=held_by if limit is None else None)
 
     def abort(self, jobs: AsyncResult | Sequence[AsyncResult] | None = None) -> None:
         """Cancel what has not begun of these results, or of everything that was submitted, and interrupt what runs.

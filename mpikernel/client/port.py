@@ -24,6 +24,7 @@ from mpikernel.client.stuck import REACTIONS as SAYINGS
 from mpikernel.client.stuck import Watch
 from mpikernel.client.stuck import tick as look
 from mpikernel.client.terms import TermsThen, bring_recovery, lasting, told
+from mpikernel.client.traffic import HeldBy
 from mpikernel.errors import ClosedError, NoWorldError
 from mpikernel.wire.envelope import Frame, Route
 from mpikernel.wire.loop import Loop
@@ -51,7 +52,7 @@ class Port:
         self.functions = PickledFunctions()
         self.areas = Areas()
         self.questions = Questions()
-        self.watch = Watch(state)
+        self.watch = Watch(state, lambda: loop.alone)
         self._on_an_engine = on_an_engine
         self._process = os.getpid()
         loop.transport.hungry = lambda: loop.stop is not None or state.hungry()
@@ -268,23 +269,23 @@ class Port:
         oldest = [f"{call.kind} {call.label}" for call in calls if call.receiver == receiver][:1]
         return f"{under_way[receiver] >> 20} MiB are on their way to {who}; the oldest call there: {' '.join(oldest) or 'none'}"
 
-    def wait(self, condition: Callable[[], Any], timeout: float | None = None, settle: bool = True) -> bool:
+    def wait(self, condition: Callable[[], Any], timeout: float | None = None, settle: bool = True, held_by: HeldBy | None = None) -> bool:
         """Wait until a condition holds; False if it did not in time.
 
         Args:
             settle: whether a wait inside of a callback may run other callbacks meanwhile.
+            held_by: which calls must end before the script goes on, if it has no other way to.
 
         Raises:
             ClosedError: the world ends before it could.
         """
         self._check_process()
-        loop, traffic = self.loop, self.state.traffic
-        own = object()
-        traffic.waiting.add(own)
+        loop, waiting = self.loop, self.state.traffic.waiting
+        waiting[own := object()] = held_by
         try:
             held = loop.wait(lambda: condition() or loop.stop is not None, timeout, settle)
         finally:
-            traffic.waiting.discard(own)
+            del waiting[own]
         if held and not condition():
             assert loop.stop is not None
             raise ClosedError(f"the world is ending ({loop.stop.reason}); this call will not be finished")

@@ -220,7 +220,11 @@ class AsyncResult(FutureOfCalls):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it is done; whether it is, after at most `timeout` seconds (None or negative: no limit)."""
-        return self.done() or self._port.wait(self.done, seconds(timeout))
+        limit = seconds(timeout)
+        return self.done() or self._port.wait(self.done, limit, held_by=self._holds if limit is None else None)
+
+    def _holds(self, call: Call) -> bool:
+        return call.collector is self
 
     def ready(self) -> bool:
         """Whether it is done."""
@@ -305,7 +309,7 @@ class AsyncResult(FutureOfCalls):
             yield self._value_when_there(call)
 
     def _value_when_there(self, call: Call) -> Any:
-        self._port.wait(lambda: call.done is not None)
+        self._port.wait(lambda: call.done is not None, held_by=lambda other: other is call)
         if call.failed or call.aborted:
             self.pass_over()
             raise self._error_of(call)
@@ -359,7 +363,7 @@ class AsyncMapResult(AsyncResult):
             yield call.take()
 
     def _wait_for(self, call: Call, patience: float) -> bool:
-        return self._port.wait(lambda: call.done is not None, patience)
+        return self._port.wait(lambda: call.done is not None, patience, held_by=lambda other: other is call)
 
     def __iter__(self) -> Iterator[Any]:
         for call in self.calls if self._ordered else self._as_they_come():

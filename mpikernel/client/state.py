@@ -356,8 +356,12 @@ class ClientState(Struct, eq=False):
 
     def _awaited(self) -> bool:
         """Whether anybody will be told when something that is open is done."""
+        return self.will_tell()
+
+    def will_tell(self, but: Collector | None = None) -> bool:
+        """Whether anybody will be told when something that is open is done, but for one result."""
         collectors = {call.collector for call in self.open.values()} | {batch.collector for batch in self.batches.values()}
-        return any(collector.awaited() for collector in collectors if collector is not None)
+        return any(collector.awaited() for collector in collectors if collector is not None and collector is not but)
 
     def remember_failure(self, number: int, name: str, failed: Sequence[Call]) -> None:
         """A result has failed; it is forgotten when somebody asks about it. The first few are enough to tell."""

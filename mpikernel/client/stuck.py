@@ -9,7 +9,7 @@ All of it runs under the loop's lock. How it is told from the answers who waits 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from weakref import WeakSet
 
 from msgspec import Struct, field
@@ -44,6 +44,7 @@ class Watch(Struct, eq=False):
     """What one client knows of calls that may be stuck."""
 
     state: ClientState
+    alone: Callable[[], bool]  # whether the script has no thread but the one that asks, and that is in no callback
     rounds: WeakSet[Collector] = field(default_factory=WeakSet)  # of calls on several engines
     unheard: dict[int, float] = field(default_factory=dict)  # calls that are to be interrupted, since when
     inquiry: Inquiry = field(default_factory=lambda: Inquiry(0, {}))
@@ -111,15 +112,25 @@ def _suspects(watch: Watch, now: float) -> Iterator[Call]:
 def _left_behind(watch: Watch, result: Collector, now: float) -> list[Call]:
     """The calls of a result that go on although others of it ended a while ago.
 
-    That some ended well is a reason only while the script waits: else it may still send them what the others wait for.
+    That some ended well is a reason only where the script waits for one that goes on and can do nothing else: else it may still have them
+    do what the others wait for.
     """
     left = [call for call in result.calls if call.done is None]
     if not left:
         watch.rounds.discard(result)
         return []
-    waiting = watch.state.traffic.looked_for
-    ended = [call.received for call in result.calls if call.done is not None and (waiting or call.failed or call.aborted)]
-    return left if ended and now - min(ended) >= GRACE else []
+    ended = [call for call in result.calls if call.done is not None and now - call.received >= GRACE]
+    if any(call.failed or call.aborted for call in ended):
+        return left
+    return _holding(watch, result, left) if ended else []
+
+
+def _holding(watch: Watch, result: Collector, calls: Sequence[Call]) -> list[Call]:
+    """Those of the calls of a result that hold up all that the script does."""
+    waits = [held_by for held_by in list(watch.state.traffic.waiting.values()) if held_by is not None]
+    if not waits or not watch.alone() or watch.state.feeding or watch.state.will_tell(but=result):
+        return []
+    return [call for call in calls if any(held_by(call) for held_by in waits)]
 
 
 def _judge(watch: Watch, out: Outbox, now: float) -> None:

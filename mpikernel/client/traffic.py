@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 from mpikernel.wire.envelope import Frame
 
@@ -20,6 +21,9 @@ SMALL = 1 << 10
 POLLING = 0.1
 #: After so long without room one more result is let in all the same (seconds): somebody may wait in a way that is not seen here.
 STALLED = 5.0
+
+#: Tells of a call whether it must end before a thread that waits goes on.
+HeldBy = Callable[[Any], bool]
 
 
 class Held:
@@ -43,7 +47,7 @@ class Traffic:
         self.threshold = threshold
         self.under_way: Counter[int] = Counter()  # weight of the calls that have not ended, by receiver
         self.held: dict[int, int] = {}  # weights of the results that are here; they go in any thread, as the garbage collector does
-        self.waiting: set[object] = set()  # waits of the script's threads for results
+        self.waiting: dict[object, HeldBy | None] = {}  # waits of the script's threads for results; None if they may go on by themselves
         self.asked = 0.0  # when somebody last looked whether a result is there (monotonic)
         self._let_in = 0.0  # when a result was last let in (monotonic)
 

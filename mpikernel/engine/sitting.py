@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from mpikernel.engine.mpi_calls import MANIFOLD, METHODS, Method
-from mpikernel.engine.source import UNKNOWN, call_of, value_of
+from mpikernel.engine.source import UNKNOWN, call_of, lineage, module_of, value_of
 from mpikernel.wire.failure import PACKAGE, sendable
 from mpikernel.wire.sitting import COLLECTIVE, Waits
 
@@ -26,6 +26,9 @@ Ids = Callable[[Any], Sequence[int] | None]
 UNMISTAKABLE = frozenset(
     name for name, method in METHODS.items() if name[0].isupper() and (method.kind == COLLECTIVE or method.peer) and name not in MANIFOLD
 )
+
+#: As NumPy calls its types of integers.
+NUMPY_INTEGERS = ("int8", "int16", "int32", "int64", "longlong", "uint8", "uint16", "uint32", "uint64", "ulonglong")
 
 
 def frame_of(thread: int) -> FrameType | None:
@@ -53,8 +56,8 @@ def waits_of(frame: FrameType, own: int, ids: Ids) -> tuple[str, Waits] | None:
 
 def is_of_mpi(value: Any) -> bool:
     """Whether it is an object or a class of mpi4py's."""
-    kind = value if isinstance(value, type) else type(value)
-    return any(base.__module__ == "mpi4py.MPI" for base in kind.__mro__)
+    kind = value if issubclass(type(value), type) else type(value)
+    return any(module_of(base) == "mpi4py.MPI" for base in lineage(kind))
 
 
 def _peer(call: ast.Call, method: Method, frame: FrameType) -> int | None:
@@ -67,8 +70,16 @@ def _peer(call: ast.Call, method: Method, frame: FrameType) -> int | None:
         return None
     if len(call.args) > method.position:
         named = [call.args[method.position]]
-    value = value_of(named[0], frame) if named else method.default
-    return value.__index__() if hasattr(type(value), "__index__") else None
+    return _as_number(value_of(named[0], frame) if named else method.default)
+
+
+def _as_number(value: Any) -> int | None:
+    """An integer of Python's or NumPy's. Others may run code to say which they are."""
+    if type(value) is int:
+        return value
+    numpy = sys.modules.get("numpy")
+    kinds = [vars(numpy).get(name) for name in NUMPY_INTEGERS] if numpy is not None else []
+    return int(value) if any(type(value) is kind for kind in kinds) else None
 
 
 def _waits(name: str, method: Method, own: int, joined: Sequence[int] | None, peer: int | None) -> Waits:

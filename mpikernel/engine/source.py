@@ -10,11 +10,14 @@ import linecache
 import operator
 from collections.abc import Callable, Mapping
 from itertools import islice
-from types import FrameType, ModuleType
+from types import FrameType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
 #: Stands for a value that cannot be told without running code.
 UNKNOWN = object()
+
+#: How Python itself looks these up in a class: a metaclass of the user's is not asked.
+_LINEAGE, _MODULE, _VARS = (vars(type)[name] for name in ("__mro__", "__module__", "__dict__"))
 
 _ARITHMETIC: Mapping[type[ast.operator], Callable[[int, int], int]] = {
     ast.Add: operator.add,
@@ -67,14 +70,22 @@ def value_of(node: ast.expr, frame: FrameType) -> Any:
 
 
 def _attribute(value: Any, name: str) -> Any:
-    """An attribute that is there: of a module, or in an object's own dict. Descriptors might run code."""
-    if isinstance(value, ModuleType):
-        return vars(value).get(name, UNKNOWN)
-    try:
-        own = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return UNKNOWN
-    return own.get(name, UNKNOWN) if isinstance(own, dict) else UNKNOWN
+    """An attribute that is there, in the dict of a module or of another object. Descriptors of the user's might run code."""
+    where: Any = next((names["__dict__"] for names in map(_VARS.__get__, lineage(type(value))) if "__dict__" in names), None)
+    own: Any = where.__get__(value) if type(where) in (GetSetDescriptorType, MemberDescriptorType) else None
+    return dict.get(own, name, UNKNOWN) if issubclass(type(own), dict) else UNKNOWN
+
+
+def lineage(kind: type) -> tuple[type, ...]:
+    """A class and those that it is made of."""
+    found: tuple[type, ...] = _LINEAGE.__get__(kind)
+    return found
+
+
+def module_of(kind: type) -> str:
+    """Where a class says that it was made; empty if it says something else."""
+    name = _MODULE.__get__(kind)
+    return name if type(name) is str else ""
 
 
 def _computed(compute: Callable[[int, int], int], left: Any, right: Any) -> Any:

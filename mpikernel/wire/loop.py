@@ -217,6 +217,12 @@ class Loop:
         finally:
             self._away = self._away and not attending
 
+    @property
+    def alone(self) -> bool:
+        """Whether the calling thread is in no callback, and this process has no other one but the attendant."""
+        ours = {threading.get_ident(), self._attendant.ident if self._attendant is not None else None}
+        return not (self._away or self._mine.settling) and sys._current_frames().keys() <= ours
+
     def advance(self) -> bool:
         """A turn, and what the guest has to do. Whether anything happened."""
         happened = self.turn()

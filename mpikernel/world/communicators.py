@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from mpi4py import MPI
 
@@ -62,15 +62,17 @@ def show_engines_alone(comms: Communicators) -> None:
     MPI.COMM_WORLD = comms.engines  # type: ignore[misc]  # a constant for everybody else
 
 
-def ids_in(owner: object, engines: MPI.Intracomm) -> list[int] | None:
+def ids_in(owner: Any, engines: MPI.Intracomm) -> list[int] | None:
     """The engines that a communicator, a window or a file joins, by their ranks in it; -1 for one that is no engine.
 
     None for what joins nobody, or has been freed. Local: it may be asked while another thread is in a call of it.
     """
-    if not isinstance(owner, MPI.Intracomm | MPI.Win | MPI.File):
+    kinds = (MPI.Intracomm, MPI.Win, MPI.File)
+    kind = next((each for each in kinds if issubclass(type(owner), each)), None)  # its __class__ and Get_group may be code of the user's
+    if kind is None:
         return None
     try:
-        group, everybody = owner.Get_group(), engines.Get_group()
+        group, everybody = kind.Get_group(owner), engines.Get_group()
     except MPI.Exception:
         return None
     ids = [-1 if rank == MPI.UNDEFINED else rank for rank in group.Translate_ranks(None, everybody)]

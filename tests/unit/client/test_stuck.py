@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from mpikernel.client.client import Client
 from mpikernel.client.here import close_port, open_port
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.stuck import EVERY, GRACE, IN_DOUBT
@@ -36,6 +38,7 @@ def perform(number: int, job: Job) -> Any:
 def world() -> Iterator[LoopbackWorld]:
     world = LoopbackWorld(engines=4, perform=perform)
     open_port(world.port)
+    world.port.watch.alone = lambda: True
     yield world
     close_port()
 
@@ -160,16 +163,86 @@ def test_one_that_has_something_to_do_may_yet_come(world: LoopbackWorld) -> None
     assert statuses(result) == [ERROR, None, ERROR, None]
 
 
-def test_that_one_ended_well_counts_while_somebody_waits(world: LoopbackWorld) -> None:
+# one that has ended well -------------------------------------------------------------------------------------------------
+
+
+class TooLong(Exception):
+    """Somebody has waited for long, and nothing came of it."""
+
+
+@contextmanager
+def passing(world: LoopbackWorld, seconds: float = 12.0) -> Iterator[None]:
+    """Inside, time goes by for whoever waits, but not for ever."""
+    end = world.clock() + seconds
+
+    def go_on() -> bool:
+        if world.clock() >= end:
+            raise TooLong
+        world.clock.advance(0.05)
+        return world._turn_others() > 0
+
+    yield from world._waited_for_by(go_on)
+
+
+def served_late(world: LoopbackWorld) -> AsyncResult:
+    """Engine 2 has ended well; the others wait for it."""
     result = left_behind(world, "well")
     world.sitting = {0: sits(1, 2, 3), 1: sits(0, 2, 3), 3: sits(0, 1, 2)}
+    return result
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [lambda _, result: result.get(), lambda _, result: list(result), lambda client, result: client.wait(result) and result.get()],
+    ids=["get", "iteration", "client"],
+)
+def test_that_one_ended_well_counts_while_the_script_only_waits(
+    world: LoopbackWorld, wait: Callable[[Client, AsyncResult], object]
+) -> None:
+    result = served_late(world)
     pass_seconds(world, 10.0)
     assert statuses(result) == [None, None, OK, None]
-    world.client.traffic.waiting.add(result)
-    pass_seconds(world, 3.0)
-    assert statuses(result) == [ERROR, ERROR, OK, ERROR]
-    with pytest.raises(CompositeError, match=r"for engine 2 \(rank 5 on host5\), which has ended"):
+    client = Client()
+    with passing(world), pytest.raises((CompositeError, EngineStuckError), match=r"for engine 2 \(rank 5 on host5\), which has ended"):
+        wait(client, result)
+    assert statuses(result)[0] == ERROR
+
+
+@pytest.mark.parametrize("look", [AsyncResult.ready, AsyncResult.done, lambda result: result.wait(1e-3)], ids=["ready", "done", "wait"])
+def test_who_polls_may_yet_send_what_is_waited_for(world: LoopbackWorld, look: Callable[[AsyncResult], bool]) -> None:
+    result, end = served_late(world), world.clock() + 10.0
+    with passing(world, 60.0):
+        while world.clock() < end:
+            assert not look(result)
+            world.port.nudge()
+    assert statuses(result) == [None, None, OK, None]
+
+
+def test_who_waits_for_another_result_may_yet_send_it(world: LoopbackWorld) -> None:
+    result, other = served_late(world), execute(world, "other", (3,))
+    with passing(world), pytest.raises(TooLong):
+        other.get()
+    assert statuses(result) == [None, None, OK, None]
+
+
+def test_another_thread_may_yet_send_it(world: LoopbackWorld) -> None:
+    result = served_late(world)
+    world.port.watch.alone = lambda: False
+    with passing(world), pytest.raises(TooLong):
         result.get()
+    assert statuses(result) == [None, None, OK, None]
+
+
+def test_a_callback_may_yet_send_it(world: LoopbackWorld) -> None:
+    result, other = served_late(world), execute(world, "other", (3,))
+    result.add_done_callback(print)
+    other.add_done_callback(print)
+    with passing(world), pytest.raises(TooLong):
+        result.get()
+    assert statuses(result) == [None, None, OK, None]
+
+
+# who waits for whom ------------------------------------------------------------------------------------------------------
 
 
 def test_who_waits_for_one_that_waits_itself(world: LoopbackWorld) -> None:

@@ -61,7 +61,7 @@ def test_whoever_waits_lets_results_in() -> None:
     traffic.hungry(nobody)
     assert not traffic.hungry(nobody)
     assert traffic.hungry(lambda: True)
-    traffic.waiting.add("somebody")
+    traffic.waiting["somebody"] = None
     assert traffic.hungry(nobody)
     assert held is not None
 

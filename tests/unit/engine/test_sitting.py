@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType, SimpleNamespace
 from typing import Any
 
+import numpy
 import pytest
 
 from mpikernel.engine.namespace import Namespace
@@ -23,6 +24,7 @@ OTHERS = (3, 0)
 class Seen:
     """What was seen of the last call."""
 
+    looked = False
     frame: FrameType | None = None
     found: tuple[str, Waits] | None = None
     place = ""
@@ -38,6 +40,7 @@ class Watched:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def look(*_: Any, **__: Any) -> None:
             frame, seen = sys._getframe(1), self._seen
+            seen.looked, seen.found = True, None
             seen.found, seen.place, seen.trace = waits_of(frame, OWN, ids), place_of(frame), trace_of(frame)
 
         return look
@@ -69,11 +72,13 @@ def ids(owner: object) -> Sequence[int] | None:
     return IDS if isinstance(owner, Comm) else None
 
 
-def look_at(code: str) -> Seen:
-    seen, space = Seen(), Namespace()
+def look_at(code: str, seen: Seen | None = None, **more: Any) -> Seen:
+    seen, space = seen or Seen(), Namespace()
     comm = Comm(seen)
     own = SimpleNamespace(comm=comm, inner=SimpleNamespace(comm=comm))
     space.push(("comm", "request", "own", "hidden", "pipe"), (comm, Request(seen), own, Hidden(comm), Watched(seen)))
+    space.space.update(more)
+    seen.looked = False
     space.execute(code, "<execute 7>")
     return seen
 
@@ -136,6 +141,58 @@ def test_whom_arguments_name(code: str, kind: str, peers: tuple[int, ...], each:
     found = waits(code)
     assert found is not None
     assert (found.kind, found.peers, found.each) == (kind, peers, each)
+
+
+class Rank:
+    """A number that runs code to say which."""
+
+    def __index__(self) -> int:
+        raise AssertionError("the user's code was run")
+
+
+class Proxy(Watched):
+    """It runs code when it is asked for its class or its dict."""
+
+    @property
+    def comm(self) -> Comm:
+        return Comm(self._seen)
+
+    @property
+    def __class__(self) -> Any:
+        raise AssertionError("the user's code was run")
+
+    @property
+    def __dict__(self) -> Any:
+        raise AssertionError("the user's code was run")
+
+
+class Kind(type):
+    """Its classes run code when they are asked what they are made of."""
+
+    @property
+    def __mro__(cls) -> Any:
+        raise AssertionError("the user's code was run")
+
+
+@pytest.mark.parametrize(
+    ("rank", "peers"), [(Rank(), OTHERS), (True, OTHERS), (2.0, OTHERS), (numpy.int8(2), (0,)), (numpy.uint64(2), (0,))]
+)
+def test_no_code_is_run_to_tell_a_rank(rank: Any, peers: tuple[int, ...]) -> None:
+    found = look_at("comm.recv(source=rank)", rank=rank).found
+    assert found is not None
+    assert found[1].peers == peers
+
+
+def test_no_code_is_run_to_tell_what_an_object_is() -> None:
+    seen = Seen()
+    kind = Kind("Made", (), {"recv": Request(seen).recv})
+    assert look_at("proxy.recv()", seen, proxy=Proxy(seen)).looked
+    assert seen.found is None
+    assert look_at("kind.recv()", seen, kind=kind).looked
+    assert seen.found is None
+    found = look_at("proxy.comm.Barrier()", seen, proxy=Proxy(seen)).found
+    assert found is not None
+    assert found[1].peers == (), "whom it joins is behind a property"
 
 
 def test_where_it_is() -> None:

@@ -256,3 +256,15 @@ def test_a_signal_in_the_middle_of_a_turn_is_put_off_and_breaks_nothing() -> Non
     here.transport.post(0, [Parcel(Goodbye(1))])
     assert here.turn()
     assert log[-1] == Goodbye(1)
+
+
+def test_who_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, own = two_loops()[0], threading.get_ident()
+    seen: list[bool] = []
+    for threads in ({own}, {own, own + 1}):
+        monkeypatch.setattr("mpikernel.wire.loop.sys._current_frames", lambda threads=threads: dict.fromkeys(threads))
+        seen.append(loop.alone)
+    monkeypatch.setattr("mpikernel.wire.loop.sys._current_frames", lambda: {own: None})
+    loop.afterwards(lambda: seen.append(loop.alone))
+    loop.turn()
+    assert [*seen, loop.alone] == [True, False, False, True], "not where there is another thread, and not in a callback"
