@@ -16,7 +16,7 @@ from mpikernel.client.maps import MappingView
 from mpikernel.client.needs import Dependency, Needed
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.terms import TermsAtLast, TermsThen, WithRecovery
-from mpikernel.client.view import label_of
+from mpikernel.client.view import label_of, names_all
 from mpikernel.wire.payload import dump_call
 from mpikernel.wire.terms import Terms
 
@@ -126,7 +126,7 @@ class LoadBalancedView(MappingView):
     @property
     def _restriction(self) -> tuple[int, ...]:
         """The engines that tasks may go to; empty for any."""
-        return () if self._targets is None or self._targets == "all" else tuple(self._chosen)
+        return () if names_all(self._targets) else tuple(self._chosen)
 
 
 def _with_needs(terms: Terms, after: Needed | None, follow: Needed | None) -> Terms:

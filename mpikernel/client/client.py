@@ -11,8 +11,9 @@ from mpikernel.client.direct import DirectView
 from mpikernel.client.executor import EngineExecutor
 from mpikernel.client.here import find_port
 from mpikernel.client.intake import Initializer
+from mpikernel.client.jobs import Chosen, Jobs
 from mpikernel.client.port import Port
-from mpikernel.client.queries import Jobs, Queries
+from mpikernel.client.queries import Queries
 from mpikernel.client.resubmitting import Again, Resubmissions
 from mpikernel.client.result import AsyncResult, seconds
 from mpikernel.client.traffic import HeldBy
@@ -86,24 +87,37 @@ class Client:
         """
         return EngineExecutor(self.load_balanced_view(targets), initializer, initargs)
 
-    def wait(self, jobs: AsyncResult | Sequence[AsyncResult] | None = None, timeout: float | None = None) -> bool:
-        """Wait for results, or for everything that was submitted; whether it is done, after at most `timeout` seconds."""
+    def wait(self, jobs: Jobs | None = None, timeout: float | None = None) -> bool:
+        """Wait for results, or for everything that was submitted; whether it is done, after at most `timeout` seconds.
+
+        Args:
+            jobs: AsyncResults, and ids of calls; everything if None.
+            timeout: None or negative: no limit.
+
+        Raises:
+            UsageError: something else is given, or an id that no call of this run has.
+        """
         if jobs is None:
             return self._wait(lambda: self._port.state.idle, timeout, lambda _: True)
-        results = [jobs] if isinstance(jobs, AsyncResult) else list(jobs)
-        return self._wait(lambda: all(result.done() for result in results), timeout, lambda call: call.collector in results)
+        chosen = Chosen(self.port, jobs)
+        return self._wait(chosen.done, timeout, chosen.holds)
 
     def _wait(self, condition: Callable[[], bool], timeout: float | None, held_by: HeldBy) -> bool:
         limit = seconds(timeout)
         return self.port.wait(condition, limit, held_by=held_by if limit is None else None)
 
-    def abort(self, jobs: AsyncResult | Sequence[AsyncResult] | None = None) -> None:
-        """Cancel what has not begun of these results, or of everything that was submitted, and interrupt what runs.
+    def abort(self, jobs: Jobs | None = None) -> None:
+        """Cancel what has not begun of these results and calls, or of everything that was submitted, and interrupt what runs.
 
         Of maps that are still being submitted nothing more is. See `AsyncResult.abort` for how what runs is interrupted.
+
+        Args:
+            jobs: AsyncResults, and ids of calls, of whose results only these calls are meant; everything if None.
+
+        Raises:
+            UsageError: something else is given, or an id that no call of this run has; nothing was cancelled.
         """
-        results = _open_results(self.port) if jobs is None else [jobs] if isinstance(jobs, AsyncResult) else jobs
-        self.port.cancel_results(results, interrupt=True)
+        Chosen(self.port, _open_results(self.port) if jobs is None else jobs).abort()
 
     def interrupt(self, targets: Targets = "all") -> None:
         """Interrupt whatever runs on engines, as Ctrl-C interrupts a program: a KeyboardInterrupt, once. What waits there begins then.
@@ -169,11 +183,15 @@ class Client:
         """
         return Queries(self.port).statuses(jobs)
 
-    def get_result(self, job: int | AsyncResult) -> AsyncResult:
+    def get_result(self, job: Jobs) -> AsyncResult:
         """The AsyncResult that a call of this run belongs to, as long as the call has not ended or anybody still holds it.
 
+        Args:
+            job: the id of the call, or several that are of one AsyncResult, such as its `msg_ids`.
+
         Raises:
-            UsageError: it is gone, since values are not kept in the ledger; tells how the call ended. Or there is no such call.
+            UsageError: several are not of one; or it is gone, since values are not kept in the ledger; tells how the call ended. Or there
+                is no such call.
         """
         return Queries(self.port).result(job)
 

@@ -13,6 +13,7 @@ from mpikernel.client.executor import EngineExecutor
 from mpikernel.client.imports import ImportOnEngines
 from mpikernel.client.items import apply_to_items
 from mpikernel.client.moving import MovingView
+from mpikernel.client.preparing import check_sequence
 from mpikernel.client.remote import ParallelFunction, RemoteFunction, decorator
 from mpikernel.client.result import AsyncMapResult, AsyncResult
 from mpikernel.client.state import Call
@@ -146,10 +147,12 @@ def equal_length(sequences: Sequence[Iterable[Any]]) -> list[Any]:
     """Sequences for a map, all of the same length.
 
     Raises:
-        UsageError: there are none, or their lengths differ.
+        UsageError: there are none, or one is no sequence, or their lengths differ.
     """
     if not sequences:
         raise UsageError("map needs at least one sequence beside the function")
+    for sequence in sequences:
+        check_sequence(sequence)
     columns: list[Any] = [column if hasattr(column, "__len__") and hasattr(column, "__getitem__") else list(column) for column in sequences]
     lengths = [len(column) for column in columns]
     if len(set(lengths)) > 1:

@@ -60,7 +60,7 @@ class EngineExecutor(Executor):
         deadline = None if timeout is None else time.monotonic() + timeout
         if buffersize is None:
             return self._until_closed(self._intake.stream(fn, iterables, chunksize), deadline)
-        check_count("buffersize", buffersize)
+        buffersize = check_count("buffersize", buffersize)
         if chunksize is None:
             return self._until_closed(self._intake.pull(fn, iterables, Manner(buffersize=buffersize)), deadline)
         return self._until_closed(self._intake.pull(fn, iterables, Manner(chunksize=chunksize), buffersize), deadline)

@@ -44,13 +44,13 @@ class Flag(Generic[T]):
 
 
 def retries(name: str, value: Any) -> int:
-    if not _is_integer(value) or not 0 <= value <= MOST_RETRIES:
+    if not is_integer(value) or not 0 <= value <= MOST_RETRIES:
         raise UsageError(f"{name}={value!r} is not a number of retries: it is an integer from 0 to {MOST_RETRIES}")
     return int(value)
 
 
 def priority(name: str, value: Any) -> int:
-    if not _is_integer(value) or abs(value) > MOST_PRIORITY:
+    if not is_integer(value) or abs(value) > MOST_PRIORITY:
         raise UsageError(f"{name}={value!r} is not a priority: it is an integer, at most {MOST_PRIORITY}; what has a higher one goes first")
     return int(value)
 
@@ -76,5 +76,18 @@ def function_or_none(name: str, value: Any) -> Callable[..., Any] | None:
     return function
 
 
-def _is_integer(value: Any) -> bool:
-    return hasattr(value, "__index__") and not isinstance(value, bool)
+def yes_or_no(name: str, value: Any) -> bool:
+    if not isinstance(value, bool) and getattr(getattr(value, "dtype", None), "kind", "") != "b":  # as numpy's have it
+        raise UsageError(f"{name}={value!r} is neither True nor False")
+    return bool(value)
+
+
+def is_integer(value: Any) -> bool:
+    """Whether a value is an int, or what numpy has for one; a bool is none, nor is an array of integers."""
+    if type(value) is int:
+        return True
+    try:
+        value.__index__()
+    except (AttributeError, TypeError):
+        return False
+    return not isinstance(value, bool)

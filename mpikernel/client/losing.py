@@ -63,7 +63,8 @@ def check_alive(state: ClientState, engines: Iterable[int] = ()) -> None:
         raise NoEnginesError(f"no engine is left: {'; '.join(map(state.obituary, sorted(state.lost)))}")
     for engine in engines:
         if engine in state.lost:
-            raise EngineDiedError(f"{state.obituary(engine)}; client.ids are those that are left")
+            rest = "client.ids are those that are left: set the view's targets to 'all', or make it anew, as with client[:]"
+            raise EngineDiedError(f"{state.obituary(engine)}; {rest}")
 
 
 REACTIONS = {EngineDied: on_engine_died}

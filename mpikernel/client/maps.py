@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from mpikernel.client.preparing import Manner, length, prepare, read_now
+from mpikernel.client.preparing import Manner, check_count, length, prepare, read_now
 from mpikernel.client.result import AsyncMapResult
 from mpikernel.client.streaming import Stream
 from mpikernel.client.terms import TermsThen
@@ -132,8 +132,8 @@ class MappingView(View):
             max_outstanding: tasks under way at once, each with one item unless `chunksize` is given; a few for each engine if None.
             buffersize: items that may have been read and whose values have not been taken; None for no limit but that of tasks.
         """
-        if max_outstanding is not None and max_outstanding < 1:
-            raise UsageError(f"max_outstanding={max_outstanding!r} lets nothing run: it is 1 or more")
+        if max_outstanding is not None:
+            max_outstanding = check_count("max_outstanding", max_outstanding)
         if chunksize is None and max_outstanding is not None:
             chunksize = 1
         manner = Manner(ordered, chunksize, return_exceptions, buffersize).checked(self.timeout)

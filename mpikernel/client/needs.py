@@ -10,12 +10,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from mpikernel.client.flags import is_integer, yes_or_no
+from mpikernel.client.jobs import each_of
 from mpikernel.client.mapped import TaskMapResult
 from mpikernel.client.port import Port
 from mpikernel.client.queries import Queries
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.state import Call, Part
-from mpikernel.client.view import names_one
 from mpikernel.errors import UsageError
 from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED
 from mpikernel.wire.terms import Needs
@@ -34,27 +35,26 @@ class Dependency(set[Any]):
         failure: whether failing, or being cancelled, is right.
 
     Raises:
-        UsageError: something else is among them, or no way to end is right.
+        UsageError: something else is among them, such as the values of an `imap`, or no way to end is right.
     """
 
     def __init__(self, dependencies: Any = (), all: bool = True, success: bool = True, failure: bool = False) -> None:
         if not (success or failure):
             raise UsageError("a Dependency with success=False and failure=False cannot be met: say which of them is right")
         super().__init__(_named(dependencies))
-        self.all = bool(all)
-        self.success = bool(success)
-        self.failure = bool(failure)
+        self.all = yes_or_no("all", all)
+        self.success = yes_or_no("success", success)
+        self.failure = yes_or_no("failure", failure)
 
     def __repr__(self) -> str:
         return f"Dependency({list(self)}, all={self.all}, success={self.success}, failure={self.failure})"
 
 
 def _named(dependencies: Any) -> Iterator[AsyncResult | int]:
-    several = isinstance(dependencies, Iterable) and not isinstance(dependencies, AsyncResult | str | bytes)
-    for each in dependencies if several else (dependencies,):
+    for each in each_of(dependencies):
         if isinstance(each, AsyncResult):
             yield each
-        elif names_one(each) and each.__index__() >= 0:
+        elif is_integer(each) and each.__index__() >= 0:
             yield each.__index__()
         else:
             raise UsageError(f"{each!r} names no task: give an AsyncResult, the id of a task, a list of these, or a Dependency")

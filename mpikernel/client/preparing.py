@@ -14,11 +14,12 @@ from msgspec.structs import replace
 from mpikernel.client.arrivals import Arrivals
 from mpikernel.client.chunking import AdaptiveSizes, FixedSizes, Sizes
 from mpikernel.client.feeding import Feed, Limits, Submission
+from mpikernel.client.flags import is_integer
 from mpikernel.client.items import ItemByItem
 from mpikernel.client.mapped import TaskMapResult
 from mpikernel.client.outcomes import Outcomes
 from mpikernel.client.port import Port
-from mpikernel.client.reading import Chunks, Reader, Singles
+from mpikernel.client.reading import NO_BOUND, Chunks, Reader, Singles
 from mpikernel.client.streaming import Window
 from mpikernel.client.terms import TermsThen, WithRecovery
 from mpikernel.errors import UsageError
@@ -48,10 +49,9 @@ class Manner(NamedTuple):
 
     def checked(self, timeout: float | None) -> Manner:
         """The same, if its numbers make sense; where a run of the function has a limit of time, each item is a task."""
-        for name in ("chunksize", "buffersize"):
-            if getattr(self, name) is not None:
-                check_count(name, getattr(self, name))
-        return self if timeout is None else self._replace(chunksize=1)
+        chunksize = None if self.chunksize is None else check_count("chunksize", self.chunksize)
+        buffersize = None if self.buffersize is None else check_count("buffersize", self.buffersize)
+        return self._replace(chunksize=chunksize if timeout is None else 1, buffersize=buffersize)
 
     def sizes(self, engines: int, items: int | None) -> Sizes:
         """How many items go in one task."""
@@ -81,14 +81,14 @@ class Manner(NamedTuple):
 
 
 def check_count(name: str, count: Any) -> int:
-    """A number of something, of which there must be one at least.
+    """A number of something, of which there must be one at least; more than anything has is as good as that.
 
     Raises:
         UsageError: it is no such number.
     """
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+    if not is_integer(count) or count < 1:
         raise UsageError(f"{name}={count!r} makes no sense: it is an integer, 1 or more")
-    return count
+    return min(int(count), NO_BOUND)
 
 
 def prepare(
@@ -131,10 +131,22 @@ def _chunks(sequences: Sequence[Iterable[Any]], submission: Submission, sizes: S
 
 
 def length(sequences: Sequence[Iterable[Any]]) -> int | None:
-    """How many items there will be; None if that is not known."""
+    """How many items there will be; None if that is not known.
+
+    Raises:
+        UsageError: one of them is no sequence.
+    """
+    for sequence in sequences:
+        check_sequence(sequence)
     if not all(isinstance(sequence, Sized) for sequence in sequences):
         return None
     return min(len(sequence) for sequence in sequences if isinstance(sequence, Sized))
+
+
+def check_sequence(sequence: Any) -> None:
+    """Refuse with a UsageError what has no items."""
+    if getattr(sequence, "__iter__", None) is None and not hasattr(sequence, "__getitem__"):
+        raise UsageError(f"{sequence!r} is no sequence: a map takes the function, and for each of its arguments a sequence of items")
 
 
 def read_now(sequences: Sequence[Iterable[Any]]) -> Sequence[Iterable[Any]]:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from mpikernel.client.asking import RemoteLedger, tasks_at_engines
+from mpikernel.client.jobs import Jobs
 from mpikernel.client.port import Port
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.state import Call
@@ -18,8 +19,6 @@ from mpikernel.ledger.query import FIELDS, Entry, Test, field, parse, span_of
 from mpikernel.ledger.records import OK, SUBMITTED, Position
 from mpikernel.ledger.wording import local_time, one_line
 from mpikernel.wire.questions import Ranges
-
-Jobs = int | AsyncResult | Sequence[int | AsyncResult]
 
 #: Records between two that are wanted which are read along: as fast as another question.
 GAP = 500
@@ -64,10 +63,20 @@ class Queries:
         failed = [number for number in completed if found[number] not in (OK, SUBMITTED)]
         return {"pending": [number for number in ids if number in pending], "completed": completed, "failed": failed}
 
-    def result(self, job: int | AsyncResult) -> AsyncResult:
+    def result(self, job: Jobs) -> AsyncResult:
         if isinstance(job, AsyncResult):
             return job
-        (number,) = call_ids(job)
+        ids = call_ids(job)
+        if not ids:
+            raise UsageError(f"{job!r} names no call: give the id of one, or the ids of one AsyncResult")
+        result = self._holder(ids[0])
+        others = sorted(set(ids[1:]).difference(result.msg_ids)) if len(ids) > 1 else ()
+        if others:
+            raise UsageError(f"{named(others)}: not of the same AsyncResult as call {ids[0]}; ask for that of one call at a time")
+        return result
+
+    def _holder(self, number: int) -> AsyncResult:
+        """The AsyncResult of a call."""
         with self._port.loop.hold:
             held = self._port.state.tally.submitted_with(number)
         if isinstance(held, AsyncResult) and number in held.msg_ids:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from mpikernel.client.chunking import Sizes
+from mpikernel.errors import SerializeError
 from mpikernel.wire.payload import Frames, size
 
 #: Makes what a task is called with of its arguments.
@@ -27,6 +28,7 @@ class Reader(ABC):
         self.exhausted = False
         self.error: BaseException | None = None
         self._payload = payload
+        self._given = 0  # payloads
 
     @property
     @abstractmethod
@@ -45,6 +47,7 @@ class Reader(ABC):
             self.exhausted = not self._read(payloads, tasks, room)
         except BaseException as error:
             self.error, self.exhausted = error, True
+        self._given += len(payloads)
         return payloads
 
     @abstractmethod
@@ -68,7 +71,10 @@ class Singles(Reader):
         if count < 1:
             return True
         for row in self._rows:
-            payloads.append(payload(row))
+            try:
+                payloads.append(payload(row))
+            except SerializeError as error:
+                raise _of_item(self._given + len(payloads), error) from error.__cause__
             if len(payloads) == count or time.monotonic() > until:
                 return True
         return False
@@ -119,8 +125,11 @@ class Chunks(Reader):
 
     def _add(self, payloads: list[Frames], chunk: list[Any]) -> int:
         """Make a task of a chunk, or two if it is too heavy for one. How many bytes it has."""
-        columns = (chunk,) if self._single else tuple(zip(*chunk, strict=True))
-        frames = self._payload(columns)
+        try:
+            frames = self._payload(self._columns(chunk))
+        except SerializeError:
+            self._refuse_item(chunk)
+            raise
         weight = size(frames)
         if len(chunk) > 1 and self._sizes.too_heavy(weight):
             half = len(chunk) // 2
@@ -128,3 +137,18 @@ class Chunks(Reader):
         payloads.append(frames)
         self._begins.append(self._begins[-1] + len(chunk))
         return weight
+
+    def _columns(self, chunk: list[Any]) -> tuple[Any, ...]:
+        return (chunk,) if self._single else tuple(zip(*chunk, strict=True))
+
+    def _refuse_item(self, chunk: list[Any]) -> None:
+        """Raise a SerializeError for the first item of a chunk that cannot be sent; none if each can be by itself."""
+        for item, each in enumerate(chunk, self._begins[-1]):
+            try:
+                self._payload(self._columns([each]))
+            except SerializeError as error:
+                raise _of_item(item, error) from error.__cause__
+
+
+def _of_item(item: int, error: SerializeError) -> SerializeError:
+    return SerializeError(f"item {item} of the map: {error}")

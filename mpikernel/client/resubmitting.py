@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from mpikernel.client.jobs import Jobs
 from mpikernel.client.metadata import Metadata
 from mpikernel.client.outcomes import Outcomes
 from mpikernel.client.pickled import Pickled
 from mpikernel.client.port import Port
-from mpikernel.client.queries import Jobs, Queries, call_ids, ended, named, these_have
+from mpikernel.client.queries import Queries, call_ids, ended, named, these_have
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.state import Call
 from mpikernel.client.terms import TermsThen, WithRecovery

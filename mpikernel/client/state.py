@@ -72,7 +72,7 @@ class OpenBatch:
 
     __slots__ = ("collector", "label", "open", "submitted")
 
-    def __init__(self, numbers: range, label: str, submitted: float, collector: MapCollector) -> None:
+    def __init__(self, numbers: Collection[int], label: str, submitted: float, collector: MapCollector) -> None:
         self.open = set(numbers)  # tasks that have not ended
         self.label = label
         self.submitted = submitted

@@ -5,14 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeGuard
 
+from mpikernel.client.flags import is_integer
 from mpikernel.client.result import AsyncResult
 from mpikernel.errors import EngineDiedError, MpikernelError, NoEnginesError, UsageError
 from mpikernel.wire.failure import sendable
 
 if TYPE_CHECKING:
     from mpikernel.client.client import Client
+    from mpikernel.client.jobs import Jobs
     from mpikernel.client.port import Port
 
 Targets = int | Sequence[int] | slice | str | None
@@ -38,10 +40,12 @@ def engine_ids(targets: Targets, count: int, dead: Dead = NOBODY) -> list[int]:
         ids = living[targets]
     elif names_one(targets):
         ids = [_checked(targets, living, dead)]
-    elif isinstance(targets, Sequence) and not isinstance(targets, str | bytes):
+    elif _several(targets):
         ids = [_checked(target, living, dead) for target in targets]
     else:
         raise UsageError(f"{targets!r} names no engines: give an id, a list of ids, a slice, or 'all'")
+    if not ids and not living:
+        raise NoEnginesError(f"no engine is left: {'; '.join(f'engine {engine} died: {dead[engine]}' for engine in sorted(dead))}")
     if not ids:
         raise NoEnginesError(f"{targets!r} names no engine; {_which(living)}")
     return ids
@@ -54,7 +58,12 @@ def names_all(targets: Any) -> bool:
 
 def names_one(targets: Any) -> bool:
     """Whether targets is the id of one engine: an int, or what numpy has for one."""
-    return hasattr(targets, "__index__") and not isinstance(targets, bool)
+    return is_integer(targets)
+
+
+def _several(targets: Any) -> TypeGuard[Sequence[int]]:
+    """Whether targets is a sequence of ids, or an array of them."""
+    return (isinstance(targets, Sequence) and not isinstance(targets, str | bytes)) or getattr(targets, "ndim", 0) > 0
 
 
 def _checked(target: Any, living: Sequence[int], dead: Dead) -> int:
@@ -184,11 +193,11 @@ class View(ABC):
         wait = self.block if block is None else block
         return result.get() if wait else result
 
-    def wait(self, jobs: AsyncResult | Sequence[AsyncResult] | None = None, timeout: float | None = None) -> bool:
+    def wait(self, jobs: Jobs | None = None, timeout: float | None = None) -> bool:
         """As `Client.wait`."""
         return self.client.wait(jobs, timeout)
 
-    def abort(self, jobs: AsyncResult | Sequence[AsyncResult] | None = None) -> None:
+    def abort(self, jobs: Jobs | None = None) -> None:
         """As `Client.abort`."""
         self.client.abort(jobs)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -304,6 +305,32 @@ def test_only_tasks_can_be_waited_for(view: LoadBalancedView, world: LoopbackWor
     world.run()
     with pytest.raises(UsageError, match="wait for it in the script"):
         view.after = direct
+
+
+def test_only_what_names_tasks_is_a_dependency(view: LoadBalancedView, world: LoopbackWorld) -> None:
+    values = iter([0, 1])
+    for wrong in (values, view.imap(abs, [-1, -2]), {0: 1}, "0", b"0"):
+        with pytest.raises(UsageError, match="names no task: give an AsyncResult, the id of a task, a list of these, or a Dependency"):
+            view.after = wrong
+        with pytest.raises(UsageError, match="names no task"):
+            Dependency(wrong)
+    assert view.after is None
+    assert list(values) == [0, 1]
+
+
+def test_an_array_of_ids_is_a_dependency(view: LoadBalancedView, world: LoopbackWorld) -> None:
+    first = view.apply_async(abs, -1)
+    view.after = numpy.array(first.msg_ids)
+    assert view.after == set(first.msg_ids)
+
+
+@pytest.mark.parametrize("flag", ["all", "success", "failure"])
+def test_flags_of_dependencies_are_true_or_false(flag: str) -> None:
+    flags: dict[str, Any] = {flag: "no"}
+    with pytest.raises(UsageError, match=f"{flag}='no' is neither True nor False"):
+        Dependency([], **flags)
+    flags[flag] = numpy.True_
+    assert getattr(Dependency([], **flags), flag) is True
 
 
 def test_a_dependency_that_cannot_be_met() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from mpikernel.client.client import Client
 from mpikernel.client.here import find_port
 from mpikernel.client.view import engine_ids, label_of
-from mpikernel.errors import ClosedError, CompositeError, NoEnginesError, NoWorldError, UsageError
+from mpikernel.errors import ClosedError, CompositeError, NoEnginesError, NoWorldError, SerializeError, UsageError
 from mpikernel.testing.loopback import LoopbackWorld
 
 
@@ -69,8 +70,21 @@ def test_integers_of_numpy_are_ids() -> None:
     assert engine_ids(ids, 3) == [0, 2]
 
 
+def test_arrays_of_ids_are_ids(client: Client) -> None:
+    ids: Any = numpy.array([0, -1])
+    assert client[ids].targets == [0, 2]
+    assert client.load_balanced_view(ids).map_sync(abs, [-1, -2]) == [1, 2]
+    assert client[ids[:1]].apply_sync(abs, -1) == [1]
+
+
 @pytest.mark.parametrize("targets", [True, 1.5, "0", b"all", {0}, [True], [1.0], ["all"]])
 def test_what_names_no_engines(targets: Any) -> None:
+    with pytest.raises(UsageError, match=r"names no engines|is not the id of an engine"):
+        engine_ids(targets, 3)
+
+
+@pytest.mark.parametrize("targets", [numpy.array([True]), numpy.array([[0]]), numpy.array(0.5), numpy.array(["0"])])
+def test_arrays_that_name_no_engines(targets: Any) -> None:
     with pytest.raises(UsageError, match=r"names no engines|is not the id of an engine"):
         engine_ids(targets, 3)
 
@@ -190,6 +204,46 @@ def test_a_balanced_map_keeps_order_in_chunks_of_any_size(client: Client, chunks
 def test_chunks_have_items(client: Client, chunksize: Any) -> None:
     with pytest.raises(UsageError, match="makes no sense: it is an integer, 1 or more"):
         client.load_balanced_view().map(abs, [1], chunksize=chunksize)
+
+
+@pytest.mark.parametrize("chunksize", [2**62 + 1, 2**63, 2**70])
+@pytest.mark.parametrize("buffersize", [None, 2**64])
+def test_a_chunk_of_more_than_anything_has_takes_all_in_one(client: Client, chunksize: int, buffersize: int | None) -> None:
+    view = client.load_balanced_view()
+    result = view.map_async(abs, range(-20, 0), chunksize=chunksize, buffersize=buffersize)
+    assert (result.get(10), len(result)) == (list(range(20, 0, -1)), 1)
+    assert list(view.imap(abs, iter([-1, -2]), chunksize=chunksize, buffersize=buffersize)) == [1, 2]
+
+
+def test_counts_may_be_integers_of_numpy(client: Client) -> None:
+    view, two = client.load_balanced_view(), numpy.int64(2)
+    assert len(view.map_async(abs, range(7), chunksize=two, buffersize=two)) == 4  # type: ignore[arg-type]  # as users do
+    assert list(view.imap(abs, range(5), max_outstanding=two)) == [0, 1, 2, 3, 4]  # type: ignore[arg-type]  # as users do
+
+
+@pytest.mark.parametrize("count", ["2", 1.5, 0])
+def test_max_outstanding_is_a_count(client: Client, count: Any) -> None:
+    with pytest.raises(UsageError, match=r"max_outstanding=.* makes no sense: it is an integer, 1 or more"):
+        client.load_balanced_view().imap(abs, [1], max_outstanding=count)
+
+
+@pytest.mark.parametrize("sequence", [5, None, abs])
+def test_what_has_no_items_cannot_be_mapped(client: Client, sequence: Any) -> None:
+    with pytest.raises(UsageError, match="is no sequence: a map takes the function, and for each of its arguments a sequence"):
+        client.load_balanced_view().map_sync(abs, sequence)
+    with pytest.raises(UsageError, match="is no sequence"):
+        client.load_balanced_view().map_sync(abs, sequence, progress=True)
+    with pytest.raises(UsageError, match="is no sequence"):
+        client[:].map_sync(abs, sequence)
+
+
+@pytest.mark.parametrize("chunksize", [None, 1, 3, 100])
+@pytest.mark.parametrize("view", ["several", "one"])
+def test_an_item_that_cannot_be_sent_is_named(client: Client, chunksize: int | None, view: str) -> None:
+    items: list[Any] = [*range(10), threading.Lock(), 11]
+    columns = [items] if view == "one" else [items, range(12)]
+    with pytest.raises(SerializeError, match=r"item 10 of the map: .*cannot pickle '_thread.lock' object"):
+        client.load_balanced_view().map_sync(max, *columns, chunksize=chunksize)
 
 
 def test_balanced_calls_go_to_their_targets(client: Client) -> None:
