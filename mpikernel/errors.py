@@ -224,7 +224,8 @@ class RemoteError(MpikernelError, RuntimeError):
         self.engine = engine
 
     def __str__(self) -> str:
-        return f"{self.ename}: {self.evalue}"
+        text = self.evalue or ("was interrupted" if self.ename == "KeyboardInterrupt" else "")
+        return f"{self.ename}: {text}" if text else self.ename
 
 
 class ItemsFailed(MpikernelError):

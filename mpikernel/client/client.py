@@ -12,10 +12,11 @@ from mpikernel.client.executor import EngineExecutor
 from mpikernel.client.here import find_port
 from mpikernel.client.intake import Initializer
 from mpikernel.client.jobs import Chosen, Jobs
+from mpikernel.client.limits import seconds
 from mpikernel.client.port import Port
 from mpikernel.client.queries import Queries
 from mpikernel.client.resubmitting import Again, Resubmissions
-from mpikernel.client.result import AsyncResult, seconds
+from mpikernel.client.result import AsyncResult
 from mpikernel.client.traffic import HeldBy
 from mpikernel.client.view import Targets
 from mpikernel.errors import ClosedError

@@ -77,9 +77,13 @@ def function_or_none(name: str, value: Any) -> Callable[..., Any] | None:
 
 
 def yes_or_no(name: str, value: Any) -> bool:
-    if not isinstance(value, bool) and getattr(getattr(value, "dtype", None), "kind", "") != "b":  # as numpy's have it
+    if not isinstance(value, bool) and not _is_numpys_bool(value):
         raise UsageError(f"{name}={value!r} is neither True nor False")
     return bool(value)
+
+
+def _is_numpys_bool(value: Any) -> bool:
+    return getattr(getattr(value, "dtype", None), "kind", "") == "b" and value.shape == ()
 
 
 def is_integer(value: Any) -> bool:

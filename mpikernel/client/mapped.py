@@ -45,6 +45,16 @@ class TaskMapResult(ResultOfTasks):
             values += found
         return values
 
+    def get_dict(self, timeout: float | None = None) -> dict[int, Any]:
+        """By engine id the value of the last item that the engine had: each item counts as a call, however many went in one task."""
+        self.result(timeout)
+        last: dict[int, Any] = {}
+        for position, piece in sorted(self.tasks.pieces.items()):
+            values, engine = self._read(position, piece)[0], piece.done.engine if piece.done is not None else -1
+            if values:
+                last[engine] = values[-1]
+        return last
+
     # one after the other -------------------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Any]:

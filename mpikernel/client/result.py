@@ -16,6 +16,7 @@ from typing import Any, NoReturn, Self
 from mpikernel.arrays.growing import FLUSH_INTERVAL, store_rows
 from mpikernel.client.awaiting import arrival
 from mpikernel.client.calls import FINISHED, OVER, FutureOfCalls
+from mpikernel.client.limits import seconds
 from mpikernel.client.metadata import KEYS, Metadata, metadata_of
 from mpikernel.client.port import Port
 from mpikernel.client.progress import show_progress
@@ -26,11 +27,6 @@ from mpikernel.wire.failure import text_of
 
 Assemble = Callable[[list[Any]], Any]
 NOT_ASKED_FOR = object()
-
-
-def seconds(timeout: float | None) -> float | None:
-    """A time limit as users give it: None and negative numbers mean none."""
-    return None if timeout is None or timeout < 0 else timeout
 
 
 class AsyncResult(FutureOfCalls):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeGuard
 
-from mpikernel.client.flags import is_integer
+from mpikernel.client.flags import Flag, is_integer, yes_or_no
 from mpikernel.client.result import AsyncResult
 from mpikernel.errors import EngineDiedError, MpikernelError, NoEnginesError, UsageError
 from mpikernel.wire.failure import sendable
@@ -102,9 +102,11 @@ class View(ABC):
     #: Names that `set_flags` takes.
     FLAGS: ClassVar[tuple[str, ...]] = ("block", "stream")
 
+    block = Flag[bool](False, yes_or_no)  # whether apply, map and the rest wait for the value
+
     def __init__(self, client: Client, targets: Targets, block: bool = False) -> None:
         self.client = client
-        self.block = block  # whether apply, map and the rest wait for the value
+        self.block = block
         self._stream = client.port.stream
         self._count = len(client.port.state.engines)
         self._lost: Dead = client.port.state.lost
@@ -133,7 +135,7 @@ class View(ABC):
 
     @stream.setter
     def stream(self, stream: bool) -> None:
-        self._stream = bool(stream)
+        self._stream = yes_or_no("stream", stream)
 
     @property
     def targets(self) -> int | list[int]:
@@ -150,6 +152,19 @@ class View(ABC):
         """Whether results come bare: for a single int target they do."""
         return names_one(self._targets)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a flag. What is none would change nothing, so it is refused with a UsageError."""
+        if name[:1] != "_" and name != "client" and not hasattr(type(self), name):
+            raise self._no_flag(name)
+        super().__setattr__(name, value)
+
+    def _no_flag(self, name: str) -> UsageError:
+        from difflib import get_close_matches  # here: only mistakes need it
+
+        near = get_close_matches(name, self.FLAGS, 1)
+        meant = f"did you mean {near[0]}? There" if near else "there"
+        return UsageError(f"there is no flag {name!r} on a {type(self).__name__}; {meant} are {', '.join(self.FLAGS)}")
+
     def set_flags(self, **flags: Any) -> None:
         """Set flags by name.
 
@@ -158,7 +173,7 @@ class View(ABC):
         """
         for name in flags:
             if name not in self.FLAGS:
-                raise UsageError(f"there is no flag {name!r} on a {type(self).__name__}; there are {', '.join(self.FLAGS)}")
+                raise self._no_flag(name)
         before = dict(vars(self))
         try:
             for name, value in flags.items():

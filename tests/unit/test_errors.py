@@ -93,6 +93,8 @@ def test_texts() -> None:
     assert str(OverdueError("rank 3 did not stop", 130)) == "rank 3 did not stop"
     assert str(PeerProtocolError(3, "sent nonsense")) == "rank 3: sent nonsense"
     assert str(RemoteError("ValueError", "no", 2)) == "ValueError: no"
+    assert str(RemoteError("KeyboardInterrupt", "", 2)) == "KeyboardInterrupt: was interrupted"
+    assert str(RemoteError("SystemExit", "", 2)) == "SystemExit"
 
 
 # several engines --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What `wait`, `abort` and `get_result` of clients and views take: results and ids, and nothing else."""
+"""What `wait`, `abort` and `get_result` of clients and views take: results, ids and limits of time, and nothing else."""
 
 from __future__ import annotations
 
@@ -85,3 +85,17 @@ def test_the_result_of_several_ids(client: Client, working: LoopbackWorld) -> No
         client.get_result([*mapped.msg_ids, *single.msg_ids])
     with pytest.raises(UsageError, match="names no call"):
         client.get_result([])
+
+
+@pytest.mark.parametrize("timeout", ["x", float("nan"), [1], numpy.nan])
+def test_what_is_no_limit_of_time(client: Client, timeout: Any) -> None:
+    result = client[0].apply_async(abs, -1)
+    uses: list[Any] = [result.get, result.result, result.exception, result.wait, result.get_dict]
+    for use in [*uses, lambda limit: client.wait(timeout=limit), lambda limit: client.wait([result], limit)]:
+        with pytest.raises(UsageError, match=r"timeout=.* is no limit of time: it is a number of seconds, or None"):
+            use(timeout)
+
+
+@pytest.mark.parametrize("timeout", [None, -1, float("inf"), 10, numpy.float64(10)])
+def test_limits_of_time(client: Client, working: LoopbackWorld, timeout: Any) -> None:
+    assert client[0].apply_async(abs, -1).get(timeout) == 1

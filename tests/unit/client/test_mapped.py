@@ -226,3 +226,15 @@ def test_progress_is_shown_where_the_call_waits(working: LoopbackWorld, capsys: 
     assert "abs 100% (5/5)" in capsys.readouterr().err
     with pytest.raises(UsageError, match="wait_interactive"):
         view.map(abs, [1], progress=True)
+
+
+@pytest.mark.parametrize("chunksize", [None, 1, 3])
+def test_values_by_engine_are_of_the_last_item_there(working: LoopbackWorld, chunksize: int | None) -> None:
+    result = Client().load_balanced_view().map_async(abs, range(-20, 0), chunksize=chunksize)
+    values, last = result.get(10), dict[int, int]()
+    for call in result.calls:
+        size = 1 if chunksize == 1 else len(call.value())
+        last[call.engine], values = values[size - 1], values[size:]
+    assert result.get_dict() == last
+    assert not values
+    assert Client().load_balanced_view().map_async(abs, []).get_dict() == {}

@@ -148,11 +148,40 @@ def test_flags(client: Client) -> None:
 
 def test_flags_that_there_are_not_change_nothing(client: Client) -> None:
     view = client[:]
-    with pytest.raises(UsageError, match="there is no flag 'blck' on a DirectView; there are block, stream, targets"):
+    with pytest.raises(UsageError, match=r"no flag 'blck' on a DirectView; did you mean block\? There are block, stream, targets"):
         view.set_flags(block=True, blck=True)
     with pytest.raises(UsageError, match="'retries'"), view.temp_flags(retries=1):
         pass
     assert view.block is False
+
+
+@pytest.mark.parametrize(
+    ("balanced", "name", "text"),
+    [
+        (True, "retrys", "no flag 'retrys' on a LoadBalancedView; did you mean retries"),
+        (True, "chunksize", "no flag 'chunksize' on a LoadBalancedView; there are block, stream, retries"),
+        (False, "retries", "no flag 'retries' on a DirectView; there are block, stream, targets"),
+        (False, "target", "did you mean targets"),
+    ],
+)
+def test_attributes_that_are_no_flags_are_refused(client: Client, balanced: bool, name: str, text: str) -> None:
+    view: Any = client.load_balanced_view() if balanced else client[:]
+    with pytest.raises(UsageError, match=text):
+        setattr(view, name, 3)
+    assert name not in vars(view)
+
+
+@pytest.mark.parametrize("name", ["block", "stream"])
+@pytest.mark.parametrize("value", ["no", 1, None, [], numpy.array([True])])
+def test_what_is_neither_true_nor_false_changes_nothing(client: Client, name: str, value: Any) -> None:
+    for view in (client[:], client.load_balanced_view()):
+        with pytest.raises(UsageError, match=f"{name}=.* is neither True nor False"):
+            setattr(view, name, value)
+        with pytest.raises(UsageError, match=f"{name}=.* is neither True nor False"):
+            view.set_flags(**{name: value})
+        assert getattr(view, name) is False
+        setattr(view, name, numpy.True_)
+        assert getattr(view, name) is True
 
 
 def test_flags_come_back_after_an_error(client: Client) -> None:
