@@ -5,10 +5,12 @@ from __future__ import annotations
 import faulthandler
 import os
 import time
+from functools import partial
 
 from mpikernel import engine
 from mpikernel.boot.hosting import Rank
 from mpikernel.engine.cutting import Cutter
+from mpikernel.engine.giving_up import GivingUp
 from mpikernel.engine.output import Output
 from mpikernel.engine.runner import Runner, become_main
 from mpikernel.engine.service import host_engine, serve, serve_pending
@@ -30,9 +32,10 @@ def host(rank: Rank) -> None:
     state = EngineState(number, rank.rank, rank.hosts[rank.rank], arguments=keep_arguments(rank.settings.argument_cache))
     runner = Runner(state, rank.loop, output)
     host_engine(rank.loop, runner)
+    ids = partial(ids_in, engines=rank.comms.engines)
     cutter = Cutter(runner, rank.signals.send_cut)
     rank.signals.lands = cutter.land
-    watcher = Watcher(runner, rank.signals.ask_for_sign, lambda owner: ids_in(owner, rank.comms.engines))
+    watcher = Watcher(runner, rank.signals.ask_for_sign, ids)
     rank.signals.lives = watcher.alive
     rank.loop.host(Doing(runner.state, watcher.look), ANSWERS)
     rank.loop.host(cutter, {}, lambda _cutter, _out, now: cutter.tick(now) if rank.loop.stop is None else None)
@@ -41,6 +44,7 @@ def host(rank: Rank) -> None:
     if rank.settings.comm_world == "engines":
         show_engines_alone(rank.comms)
     if alone:
+        cutter.unheard = GivingUp(runner, rank.loop.out, ids).unheard
         become_main(runner.namespace)
         output.open()
         faulthandler.enable(2)  # which is the engine's log: C code that crashes leaves at least the line that called it

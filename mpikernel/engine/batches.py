@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from mpikernel.engine.giving_up import came_back
 from mpikernel.engine.outcome import Outcome
 from mpikernel.engine.output import Output
 from mpikernel.engine.state import COMPLETED, JOB, NUMBER, PICKLE, BatchJob, EngineState, Result
@@ -164,6 +165,8 @@ def send_results(state: EngineState, out: Outbox) -> None:
     rows = state.results[:count]
     del state.results[:count]
     state.sent = rows[-1][COMPLETED] if rows else state.sent
+    if state.seized >= 0:
+        rows = [row for row in rows if not came_back(state, out, row[JOB], row[NUMBER])]
     for group in _groups(rows):
         columns: Iterator[Any] = zip(*group, strict=True)
         _, _, pickles, started, completed = columns

@@ -20,21 +20,29 @@ AGAIN = 1.0
 #: After so many times the engine's log says where it is.
 TRIES = 3
 
+#: Is called with an interrupt, and the time.
+Unheard = Callable[[Cut, float], None]
+
 
 class Cutter:
     """Interrupts the calls of one engine. `signal` has `land` asked in the main thread, where that runs Python code."""
 
     def __init__(self, runner: Runner, signal: Callable[[], object]) -> None:
+        self.unheard: Unheard = lambda cut, now: None  # told when that has been asked for `TRIES` times in vain, and each time after
         self._runner = runner
         self._signal = signal
 
     def tick(self, now: float) -> None:
         """Have the call that runs interrupted, if it is to be and it is time; called under the loop's lock."""
+        inside = self._runner.in_user_code  # read first: if it is a call that has ended, nothing has been told of that
         cut = wanted(self._runner.state, now)
-        if cut is None or not self._runner.in_user_code or not is_due(cut, now):
+        if cut is None or not inside or not is_due(cut, now):
             return
+        if cut.unheard >= TRIES:
+            self.unheard(cut, now)
         cut.tries += 1
-        cut.asked, cut.pending = now, True
+        cut.unheard += 1
+        cut.asked = now
         if cut.tries == TRIES + 1:
             self._tell(cut)
         self._signal()
@@ -42,9 +50,9 @@ class Cutter:
     def land(self) -> bool:
         """Whether what this thread runs is to be interrupted now; whoever asks does it."""
         runner, cut = self._runner, self._runner.state.cut
-        if cut is None or not cut.pending or cut.call != runner.state.call or not (runner.in_user_code and runner.in_this_thread):
+        if cut is None or not cut.unheard or cut.call != runner.state.call or not (runner.in_user_code and runner.in_this_thread):
             return False
-        cut.pending, cut.raised = False, True
+        cut.unheard, cut.raised = 0, True
         return True
 
     def _tell(self, cut: Cut) -> None:

@@ -80,7 +80,7 @@ def on_give(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> No
 
 def on_cancel_calls(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
     assert isinstance(arrival.message, CancelCalls)
-    dropped, kept = _drop(state, arrival.message.calls, arrival.message.interrupt)
+    dropped, kept = drop(state, arrival.message.calls, arrival.message.interrupt)
     for call in dropped:
         out.send(arrival.sender, Done(call, state.id, "aborted", 0.0, now, "", "", "cancelled before it began"))
     out.send(arrival.sender, Cancelled(dropped, kept))
@@ -89,7 +89,7 @@ def on_cancel_calls(state: EngineState, out: Outbox, arrival: Arrival, now: floa
 def on_withdraw(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
     assert isinstance(arrival.message, Withdraw)
     message = arrival.message
-    out.send(arrival.sender, Withdrawn(*_drop(state, message.tasks, message.interrupt), message.client))
+    out.send(arrival.sender, Withdrawn(*drop(state, message.tasks, message.interrupt), message.client))
 
 
 def on_interrupt(state: EngineState, out: Outbox, arrival: Arrival, now: float) -> None:
@@ -99,7 +99,7 @@ def on_interrupt(state: EngineState, out: Outbox, arrival: Arrival, now: float) 
         state.cut = Cut(call, INTERRUPTED)
 
 
-def _drop(state: EngineState, calls: tuple[int, ...], interrupt: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def drop(state: EngineState, calls: tuple[int, ...], interrupt: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Take calls out of the queue; (those that were in it, the others: begun, ended). What has begun may be to be interrupted."""
     wanted = set(calls)
     dropped = [number for job in _jobs(state) if isinstance(job, BatchJob) for number in _take_out(job, wanted)]

@@ -15,6 +15,7 @@ from typing import Any
 from mpikernel.arrays.gathering import describe as describe_part
 from mpikernel.arrays.gathering import outgoing
 from mpikernel.engine.batches import BatchRunner
+from mpikernel.engine.giving_up import came_back
 from mpikernel.engine.namespace import Namespace
 from mpikernel.engine.outcome import Outcome, failed, name_of
 from mpikernel.engine.output import Output
@@ -98,6 +99,8 @@ class Runner:
             self.lent = len(outcome.frames) > 1  # the first is a pickle, the others are the user's arrays
             if outcome.error and self._was_cut_short():
                 return False
+            if came_back(self.state, self._loop.out, job, done.call):
+                return True
             if job.promise is promised or outcome.error:
                 report(self._loop.out, job, done, outcome.frames, outcome.rejected)
             else:

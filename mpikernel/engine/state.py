@@ -130,7 +130,7 @@ class Cut(Struct, eq=False):
     why: str
     tries: int = 0
     asked: float = 0.0  # when the last of them was (seconds since the epoch)
-    pending: bool = False  # it has not been raised yet
+    unheard: int = 0  # of them, since one was raised last
     raised: bool = False  # one of them has been
 
 
@@ -144,6 +144,7 @@ class EngineState(Struct, eq=False):
     since: float = 0.0  # when it began (seconds since the epoch)
     unwanted: set[int] = field(default_factory=set)  # calls of the running job that are cancelled although they have begun
     cut: Cut | None = None
+    seized: int = -1  # the task that was given up although it runs; see giving_up.py
     sharing: Sharing = field(default_factory=Sharing)
     promised: dict[int, Job] = field(default_factory=dict)  # gathers that have been described, by call
     results: list[Result] = field(default_factory=list)  # that have not been sent; added to without the loop's lock

@@ -50,7 +50,7 @@ class There(Message, frozen=True, array_like=True, tag=15):
 
 
 class Seized(Message, frozen=True, array_like=True, tag=28):
-    """client -> task interface: an engine sits in a call that was given up, or does not any more: meanwhile it
+    """client, engine -> task interface: an engine sits in a call that was given up, or does not any more: meanwhile it
     gets no task, and those that it has are taken back.
     """
 

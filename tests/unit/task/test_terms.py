@@ -8,7 +8,7 @@ from mpikernel.errors import QueueTimeoutError
 from mpikernel.ledger.records import ABORTED, ERROR
 from mpikernel.wire.envelope import Parcel
 from mpikernel.wire.failure import rebuild
-from mpikernel.wire.messages import NOBODY, Cancelled, CancelTasks, Done, Failed, Withdraw, Withdrawn
+from mpikernel.wire.messages import NOBODY, Cancelled, CancelTasks, Done, Failed, Seized, Withdraw, Withdrawn
 from mpikernel.wire.terms import Terms
 from tests.unit.task.bench import CLIENT, FIRST, LATER, SECOND, Bench
 
@@ -158,3 +158,38 @@ def test_a_run_that_took_too_long_counts_as_any_failure() -> None:
     done = Done(7, 0, ERROR, 1.0, LATER, "", "", "TaskTimeoutError: too long")
     bench.react(FIRST, Failed(1, done, rejected=False), [b"description"])
     assert bench.given(FIRST) == [7]
+
+
+def give_up(bench: Bench, number: int, status: str) -> None:
+    """The first engine sits in a task, which it gives up."""
+    bench.react(FIRST, Seized(0, True))
+    done = Done(number, 0, status, 1.0, LATER, "", "", "it sits in comm.Barrier()")
+    bench.react(FIRST, Failed(1, done, rejected=False), [b"description"])
+
+
+def test_a_task_that_was_given_up_in_time_is_tried_on_another_engine_and_its_own_gets_nothing_until_it_is_free() -> None:
+    bench = Bench()
+    bench.submit(1, retries=1)
+    bench.submit(2, targets=(0,))
+    bench.out.mail.clear()
+    give_up(bench, 1, "error")
+    assert bench.out.take_messages(FIRST) == [Withdraw((1, 2), NOBODY, interrupt=False)]
+    assert bench.given(SECOND) == [1]
+    bench.react(FIRST, Withdrawn((2,), (1,), NOBODY))
+    bench.submit(3)
+    assert (bench.given(FIRST), bench.given(SECOND)) == ([], [3])
+    bench.react(FIRST, Seized(0, False))
+    assert bench.given(FIRST) == [2]
+
+
+def test_a_task_that_was_aborted_and_given_up_is_not_tried_again() -> None:
+    bench = Bench()
+    bench.submit(1, retries=5)
+    bench.react(CLIENT, CancelTasks((1,), interrupt=True))
+    bench.react(FIRST, Withdrawn((), (1,), CLIENT))
+    bench.out.mail.clear()
+    give_up(bench, 1, "aborted")
+    [done] = bench.ends().values()
+    assert (done.status, done.error) == ("aborted", "it sits in comm.Barrier()")
+    assert not bench.given(SECOND)
+    assert bench.recorded()[1].status == ABORTED

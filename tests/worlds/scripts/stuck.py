@@ -11,7 +11,7 @@ from typing import Any
 from checks import raises, run_checks, wait_until
 
 from mpikernel import Client
-from mpikernel.errors import CompositeError, EngineStuckError, TaskAborted, remote_text
+from mpikernel.errors import CompositeError, EngineStuckError, TaskAborted, TaskTimeoutError, remote_text
 
 client = Client()
 everybody = client[:]
@@ -186,6 +186,43 @@ def check_abort_tells_that_it_is_not_heard() -> None:
 
 def check_interrupt_tells_that_it_is_not_heard() -> None:
     sits_for_the_others(lambda _: client.interrupt([0, 1, 2]))
+
+
+def task_sits(kind: type[Exception], stop: Callable[[Any], object], timeout: float | None = None) -> None:
+    """A task that sits in a barrier and does not hear ends, others run, and its engine is free when the others have come."""
+
+    def sit(here: str) -> str:
+        from mpikernel import engine
+
+        with open(here, "x") as file:
+            file.write(str(engine.id))
+        engine.comm.Barrier()
+        return "late"
+
+    here, view = os.path.abspath(f"task-{time.monotonic()}"), client.load_balanced_view()
+    with view.temp_flags(timeout=timeout):
+        result = view.apply_async(sit, here)
+    wait_until(lambda: os.path.exists(here) and os.path.getsize(here))
+    stop(result)
+    with within(SOON), raises(kind, "interrupted, but engine", "sits in engine.comm.Barrier() (stuck.py, line", "which no interrupt ends"):
+        result.get()
+    assert view.map_sync(abs, range(-50, 0)) == list(range(50, 0, -1)), "tasks go to the engines that are free"
+    with within(SOON), raises(CompositeError, "EngineStuckError: it could not begin", "in an earlier task") as caught:
+        everybody.apply_sync(abs, -1)
+    with open(here) as file:
+        busy = int(file.read())
+    assert len(caught.error.exceptions) == 1
+    client[[number for number in client.ids if number != busy]].execute("comm.Barrier()", block=True)
+    assert all_are_free()
+    assert set(view.map(lambda _: __import__("mpikernel.engine").engine.id, range(400)).get()) == {0, 1, 2, 3}
+
+
+def check_a_task_that_does_not_hear_abort() -> None:
+    task_sits(TaskAborted, lambda result: result.abort())
+
+
+def check_a_task_that_does_not_hear_that_it_is_late() -> None:
+    task_sits(TaskTimeoutError, lambda result: None, timeout=0.5)
 
 
 def check_nobody_is_given_up_while_none_has_failed() -> None:
