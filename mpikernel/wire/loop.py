@@ -207,7 +207,8 @@ class Loop:
 
     def _settle(self, action: Callable[[], None]) -> None:
         attending = threading.current_thread() is self._attendant
-        self._away = self._away or attending
+        away = self._away
+        self._away = away or attending
         try:
             action()
         except BaseException:
@@ -215,7 +216,8 @@ class Loop:
                 raise
             sys.excepthook(*sys.exc_info())  # a callback of the user's raised it, in a thread that is not theirs to end
         finally:
-            self._away = self._away and not attending
+            if attending:
+                self._away = away
 
     @property
     def alone(self) -> bool:
