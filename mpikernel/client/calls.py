@@ -85,6 +85,11 @@ class FutureOfCalls(Future):  # type: ignore[type-arg]  # what it brings is only
         return len(self.calls)
 
     @property
+    def _count(self) -> int:
+        """How many calls, or tasks, have been made for it."""
+        return len(self.calls)
+
+    @property
     def progress(self) -> int:
         """How many of its calls have ended."""
         return sum(call.done is not None for call in self.calls)

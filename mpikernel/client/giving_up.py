@@ -39,7 +39,7 @@ def in_vain(state: ClientState, call: Call, sitting: Sitting, gone: set[int], ot
 
 def _fate(state: ClientState, call: Call, engine: int, sitting: Sitting | None) -> str:
     """What became of an engine that a call waits for."""
-    name = _name(state, engine)
+    name = state.name_of(engine)
     if engine in state.lost:
         return f"{name}, which died: {state.lost[engine]}"
     if sitting is not None:
@@ -53,7 +53,7 @@ def _fate(state: ClientState, call: Call, engine: int, sitting: Sitting | None) 
 
 def interrupted(state: ClientState, call: Call, sitting: Sitting) -> Reason:
     """It was to be interrupted, and does not hear it."""
-    return Reason("aborted", f"interrupted, but {_name(state, call.engine)} sits in {_at(sitting)}, which no interrupt ends")
+    return Reason("aborted", f"interrupted, but {state.name_of(call.engine)} sits in {_at(sitting)}, which no interrupt ends")
 
 
 def give_up(state: ClientState, out: Outbox, call: Call, sitting: Sitting, reason: Reason, now: float) -> None:
@@ -75,14 +75,8 @@ def refuse(state: ClientState, out: Outbox, call: Call, sitting: Sitting) -> Non
     out.send(state.engines[call.engine], CancelCalls((call.id,), interrupt=False))
 
 
-def _name(state: ClientState, engine: int) -> str:
-    rank = state.engines[engine]
-    return f"engine {engine} (rank {rank} on {state.hosts[rank]})"
-
-
 def _heading(state: ClientState, call: Call) -> str:
-    rank = state.engines[call.engine]
-    return f"on engine {call.engine} (rank {rank}, host {state.hosts[rank]}), in {call.label}:"
+    return f"{state.place_of(call.engine)}, in {call.label}:"
 
 
 def _at(sitting: Sitting) -> str:

@@ -18,7 +18,6 @@ from mpikernel.client.flags import is_integer
 from mpikernel.client.items import ItemByItem
 from mpikernel.client.mapped import TaskMapResult
 from mpikernel.client.outcomes import Outcomes
-from mpikernel.client.port import Port
 from mpikernel.client.reading import NO_BOUND, Chunks, Reader, Singles
 from mpikernel.client.streaming import Window
 from mpikernel.client.terms import TermsThen, WithRecovery
@@ -108,7 +107,7 @@ def prepare(
     submission = Submission(port, port.functions.get(whole, label), label, terms, view.stream)
     sizes = manner.sizes(engines, items)
     reader = _chunks(sequences, submission, sizes) if chunked else Singles(zip(*sequences, strict=False), submission.payload)
-    outcomes = Outcomes(chunked, manner.return_exceptions, lambda engine: f"{_place(port, engine)}, in {label}")
+    outcomes = Outcomes(chunked, manner.return_exceptions, lambda engine: f"{port.state.place_of(engine)}, in {label}")
     tasks, by_items = Arrivals(reader.begins), manner.chunksize is None
     result = TaskMapResult(port, label, manner.ordered, tasks, outcomes, manner.expected(items), by_items)
     limits = Limits(manner.under_way(engines), manner.buffersize)
@@ -160,8 +159,3 @@ def read_now(sequences: Sequence[Iterable[Any]]) -> Sequence[Iterable[Any]]:
 
 def _kept(sequence: Iterable[Any]) -> Iterable[Any]:
     return sequence if type(sequence) in FIXED else list(sequence)
-
-
-def _place(port: Port, engine: int) -> str:
-    rank = port.state.engines[engine]
-    return f"on engine {engine} (rank {rank}, host {port.state.hosts[rank]})"

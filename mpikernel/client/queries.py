@@ -8,11 +8,12 @@ from itertools import islice
 from typing import Any
 
 from mpikernel.client.asking import RemoteLedger, tasks_at_engines
+from mpikernel.client.flags import is_integer
 from mpikernel.client.jobs import Jobs
 from mpikernel.client.port import Port
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.state import Call
-from mpikernel.client.view import Targets, engine_ids, names_one
+from mpikernel.client.view import Targets, engine_ids
 from mpikernel.errors import UsageError
 from mpikernel.ledger.pages import FIRST, LAST
 from mpikernel.ledger.query import FIELDS, Entry, Test, field, parse, span_of
@@ -106,7 +107,7 @@ class Queries:
             status = {name: _counted(told) for name, told in status.items()}
             for engine in engines:
                 status[engine]["completed"] = self._port.state.tally.completed[engine]
-        return status[engines[0]] if names_one(targets) else status
+        return status[engines[0]] if is_integer(targets) else status
 
     def _add_completed(self, status: dict[Any, Any], engines: Sequence[int]) -> None:
         self.ledger.settle()
@@ -189,7 +190,7 @@ def call_ids(jobs: Any) -> list[int]:
     """
     if isinstance(jobs, AsyncResult):
         return jobs.msg_ids
-    if names_one(jobs):
+    if is_integer(jobs):
         number: int = jobs.__index__()
         if not 0 <= number <= LAST[1]:
             raise UsageError(f"{number} is no call: ids are not negative")
@@ -204,7 +205,7 @@ def ranking(order: str | None, limit: int | None) -> Callable[[Iterable[Entry]],
 
     Holds no more than `limit` entries at a time, and without an order none. Raises UsageError.
     """
-    if limit is not None and (not names_one(limit) or limit < 0):
+    if limit is not None and (not is_integer(limit) or limit < 0):
         raise UsageError(f"limit is a number of records or None, not {limit!r}")
     if order is None:
         return lambda entries: islice(entries, limit)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from mpikernel.client.flags import is_integer
 from mpikernel.client.jobs import Jobs
 from mpikernel.client.metadata import Metadata
 from mpikernel.client.outcomes import Outcomes
@@ -20,7 +21,6 @@ from mpikernel.client.queries import Queries, call_ids, ended, named, these_have
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.state import Call
 from mpikernel.client.terms import TermsThen, WithRecovery
-from mpikernel.client.view import names_one
 from mpikernel.errors import CompositeError, ItemsFailed, LedgerError, UsageError
 from mpikernel.ledger.calls import KeptCall
 from mpikernel.ledger.records import Position
@@ -167,7 +167,7 @@ def _is_one(jobs: Again) -> bool:
     """Whether what is wanted has a bare value."""
     if isinstance(jobs, AsyncResult):
         return len(jobs.msg_ids) == 1 and isinstance(jobs.metadata, Metadata)
-    return isinstance(jobs, Mapping) or names_one(jobs)
+    return isinstance(jobs, Mapping) or is_integer(jobs)
 
 
 def _by_run(positions: Sequence[Position]) -> dict[int, set[int]]:

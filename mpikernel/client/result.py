@@ -104,7 +104,7 @@ class AsyncResult(FutureOfCalls):
     def _settle(self) -> None:
         """All calls have ended: become done, which runs the callbacks. Outside the lock."""
         bad = self._bad_calls()
-        if bad and len(bad) == len(self) and all(call.aborted for call in bad):
+        if bad and len(bad) == self._count and all(call.aborted for call in bad):
             super().cancel()
             self.set_running_or_notify_cancel()
         elif self._has_failed():

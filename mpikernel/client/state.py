@@ -347,8 +347,17 @@ class ClientState(Struct, eq=False):
 
     def obituary(self, engine: int) -> str:
         """Who died, and how."""
+        return f"{self.name_of(engine)} died: {self.lost[engine]}"
+
+    def name_of(self, engine: int) -> str:
+        """An engine, its rank and its host."""
         rank = self.engines[engine]
-        return f"engine {engine} (rank {rank} on {self.hosts[rank]}) died: {self.lost[engine]}"
+        return f"engine {engine} (rank {rank} on {self.hosts[rank]})"
+
+    def place_of(self, engine: int) -> str:
+        """The same, as it heads tracebacks."""
+        rank = self.engines[engine]
+        return f"on engine {engine} (rank {rank}, host {self.hosts[rank]})"
 
     def hungry(self) -> bool:
         """Whether large results may come in."""

@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from typing import Protocol, Self
 
 from mpikernel.client.arrivals import Arrivals
-from mpikernel.client.calls import FutureOfCalls
 from mpikernel.client.port import Port
 from mpikernel.client.result import AsyncMapResult
 from mpikernel.client.state import Call, OpenBatch, Part
@@ -120,13 +119,9 @@ class ResultOfTasks(AsyncMapResult):
     def _bad_calls(self) -> Sequence[Call]:
         return [call for _, call in sorted(self.tasks.bad.items())]
 
-    def _settle(self) -> None:
-        bad = self._bad_calls()
-        if bad and len(bad) == self.submitted and all(call.aborted for call in bad):
-            FutureOfCalls.cancel(self)
-            self.set_running_or_notify_cancel()
-            return
-        super()._settle()
+    @property
+    def _count(self) -> int:
+        return self.submitted
 
     @property
     def _number(self) -> int:

@@ -38,7 +38,7 @@ def engine_ids(targets: Targets, count: int, dead: Dead = NOBODY) -> list[int]:
         ids = living
     elif isinstance(targets, slice):
         ids = living[targets]
-    elif names_one(targets):
+    elif is_integer(targets):
         ids = [_checked(targets, living, dead)]
     elif _several(targets):
         ids = [_checked(target, living, dead) for target in targets]
@@ -56,18 +56,13 @@ def names_all(targets: Any) -> bool:
     return targets is None or (isinstance(targets, str) and targets == "all")
 
 
-def names_one(targets: Any) -> bool:
-    """Whether targets is the id of one engine: an int, or what numpy has for one."""
-    return is_integer(targets)
-
-
 def _several(targets: Any) -> TypeGuard[Sequence[int]]:
     """Whether targets is a sequence of ids, or an array of them."""
     return (isinstance(targets, Sequence) and not isinstance(targets, str | bytes)) or getattr(targets, "ndim", 0) > 0
 
 
 def _checked(target: Any, living: Sequence[int], dead: Dead) -> int:
-    if not names_one(target):
+    if not is_integer(target):
         raise UsageError(f"{target!r} is not the id of an engine: ids are integers")
     number: int = target.__index__()
     if number in dead:
@@ -150,7 +145,7 @@ class View(ABC):
     @property
     def _bare(self) -> bool:
         """Whether results come bare: for a single int target they do."""
-        return names_one(self._targets)
+        return is_integer(self._targets)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a flag. What is none would change nothing, so it is refused with a UsageError."""
