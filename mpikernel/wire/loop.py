@@ -23,7 +23,7 @@ from mpikernel.wire.envelope import Departure, Frame, Parcel, Route
 from mpikernel.wire.hold import Hold
 from mpikernel.wire.messages import RECEIVERS, Leave, Message, Stop
 from mpikernel.wire.transport import Arrival, Transport
-from mpikernel.wire.waiting import Ladder
+from mpikernel.wire.waiting import Habit, Ladder
 
 Reactor = Callable[[Any, "Outbox", Arrival, float], None]
 Tick = Callable[[Any, "Outbox", float], None]
@@ -83,6 +83,7 @@ class Loop:
         self._afterwards: deque[Callable[[], None]] = deque()  # run after a turn, without the lock
         self._last_turn = time.monotonic()
         self._last_by = 0  # the thread that took it
+        self._habit = Habit()  # of threads that wait
         self._wake_up = threading.Event()  # for the attendant
         self._parked = False  # a thread waits here and is idle: the attendant need not look
         self._pausing = False  # the attendant is to look by itself before long
@@ -265,7 +266,7 @@ class Loop:
             whatever broke the loop, or a signal handler of the user's raised.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        ladder = Ladder(bell=self.bell)
+        ladder = Ladder(self._habit, bell=self.bell)
         shut = self.hold.shut()
         was_waiting, self._mine.waiting = self._mine.waiting, settle
         try:
@@ -322,7 +323,7 @@ class Loop:
                 continue
             pause = UNATTENDED
             try:
-                self._attend_while_alone(Ladder(ATTENDANT_REST, self.bell, awake=0))  # the core is for the user's code
+                self._attend_while_alone(Ladder(None, ATTENDANT_REST, self.bell))  # the core is for the user's code
             except BaseException as error:
                 self.broken(error)
                 return

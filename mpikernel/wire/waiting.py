@@ -2,6 +2,10 @@
 
 The ladder starts again with every message. While a large transfer is under way it does not sleep, because transfers
 advance only inside MPI calls; but if nothing at all has arrived for a while the peer is busy, and it sleeps all the same.
+
+To stay awake pays only where the next message comes before one would sleep anyway, and takes cores from others where it does not. So
+a rank does as its last wait would have had it: competitive spinning, with what came last as the forecast (Karlin, Li, Manasse,
+Owicki: Empirical studies of competitive spinning, 1991).
 """
 
 from __future__ import annotations
@@ -11,9 +15,15 @@ import time
 
 from mpikernel.wire.doorbell import Doorbell
 
-#: Rounds without sleep, first spinning, then giving the core to others. A round polls MPI and takes a few microseconds.
-SPINS = 50
-YIELDS = 350
+#: Rounds without sleep, where the next message comes soon, and where it does not. A round polls MPI and takes a few microseconds.
+LONG = 400
+BRIEF = 20
+#: Of those, this share spins; then the core is given to others in each.
+SPINNING = 1 / 8
+#: A message comes soon if it comes after no more than so much sleep (seconds): LONG rounds would have seen it.
+SOON = 5e-4
+#: The first sleep is this part of what the last wait slept in all, within limits.
+PART = 1 / 8
 #: Sleeps grow from the first to the last (seconds). The kernel adds about 50 microseconds to each.
 FIRST_SLEEP = 50e-6
 LAST_SLEEP = 1e-3
@@ -24,27 +34,44 @@ QUIET = 0.1
 TRANSFER_PATIENCE = 0.2
 
 
+class Habit:
+    """For how many rounds the waits of a process stay `awake`, and how long they sleep at first (seconds), as the last would have had it."""
+
+    __slots__ = ("awake", "sleep")
+
+    def __init__(self) -> None:
+        self.awake = LONG
+        self.sleep = FIRST_SLEEP
+
+    def learn(self, slept: float) -> None:
+        """Something came after so much sleep (seconds)."""
+        self.awake = LONG if slept <= SOON else BRIEF
+        self.sleep = min(max(FIRST_SLEEP, slept * PART), LAST_SLEEP / 2)
+
+
 class Ladder:
     """One wait. `rest` after a round in which nothing happened, `reset` after one in which something did.
 
-    Sleeps grow to `longest` (seconds), after so many rounds `awake`.
+    Sleeps grow to `longest` (seconds). Without a habit it does not stay awake at all.
     """
 
-    __slots__ = ("_armed", "_awake", "_bell", "_idle_since", "_longest", "_rounds", "_sleep", "_slept")
+    __slots__ = ("_armed", "_bell", "_habit", "_idle_since", "_longest", "_rounds", "_sleep", "_slept")
 
-    def __init__(self, longest: float = LAST_SLEEP, bell: Doorbell | None = None, awake: int = SPINS + YIELDS) -> None:
+    def __init__(self, habit: Habit | None, longest: float = LAST_SLEEP, bell: Doorbell | None = None) -> None:
+        self._habit = habit
         self._longest = longest
         self._bell = bell
-        self._awake = awake
         self._armed = False  # the bell; there has been one more look since
         self._slept = 0.0  # seconds, of those that were asked for
         self._rounds = 0  # without anything happening
-        self._sleep = FIRST_SLEEP  # the next one
+        self._sleep = FIRST_SLEEP if habit is None else habit.sleep  # the next one
         self._idle_since = 0.0  # monotonic; 0 while not yet yielding
 
     def reset(self) -> None:
+        if self._habit is not None and self._rounds > BRIEF:
+            self._habit.learn(self._slept)
         self._rounds = 0
-        self._sleep = FIRST_SLEEP
+        self._sleep = FIRST_SLEEP if self._habit is None else self._habit.sleep
         self._idle_since = 0.0
         self._slept = 0.0
         self._armed = False
@@ -63,9 +90,10 @@ class Ladder:
             idle: nothing is under way at all.
         """
         self._rounds += 1
-        if self._rounds <= min(SPINS, self._awake):
+        awake = self._habit.awake if self._habit is not None else 0
+        if self._rounds <= awake * SPINNING:
             return
-        if self._rounds <= self._awake or (moving and self._transfer_may_go_on()):
+        if self._rounds <= awake or (moving and self._transfer_may_go_on()):
             os.sched_yield()
             return
         if self._bell is not None and idle and not moving and self._slept >= QUIET:

@@ -19,6 +19,8 @@ from mpikernel.wire.payload import size
 
 #: Of what waits, an engine is given at most this share at once, divided by the number of engines.
 SHARE = 0.5
+#: But no less than so much work (seconds), beside which the messages and the waking up that it costs are little.
+LEAST = 2e-3
 #: Nobody is asked to give back what is done in less than this (seconds), if it has told of a task as recently.
 WORTHWHILE = 5e-3
 
@@ -48,7 +50,8 @@ def _give_some(state: TaskState, out: Outbox, targets: tuple[int, ...], engine: 
     seat, queue = state.seats[engine], state.waiting.queues[targets]
     share = int(SHARE * queue.count / len(targets or state.seats))
     submit = queue.first.submit
-    count = 1 if submit.terms.queue_timeout else min(state.room(engine, submit.function), max(1, share))
+    least = int(LEAST / state.paces.of(submit.function))
+    count = 1 if submit.terms.queue_timeout else min(state.room(engine, submit.function), max(1, share, least))
     if not seat.held:
         seat.heard = now
     entry = state.waiting.take_first(targets, count)

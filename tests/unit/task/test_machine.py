@@ -116,6 +116,7 @@ class TaskMachine(RuleBasedStateMachine):
         self.needed: dict[int, tuple[range, Needs, bool]] = {}  # of tasks that need others: which, how, and whether to follow them
         self.runs: dict[int, list[str]] = defaultdict(list)  # of each task, how each of its runs ended
         self.ran_on: dict[int, set[int]] = defaultdict(set)  # the engines, of any but those that refused it
+        self.begun: set[int] = set()  # those that some engine has begun
         self.ended_well: set[int] = set()  # those of which a run has, although its result may have been lost
         self.refusals: Counter[tuple[int, int, bool]] = Counter()  # by task, engine, and whether it was the recovery
         self.answers: dict[int, Done] = {}
@@ -223,7 +224,7 @@ class TaskMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def begin(self, data: st.DataObject) -> None:
         state = data.draw(st.sampled_from([state for state in self.engines if state.queue and not state.running]))
-        begin_single(state)
+        self.begin_on(state)
 
     @precondition(lambda self: any(state.running for state in self.engines))
     @rule(data=st.data(), status=st.sampled_from([OK, ERROR, REJECTED, ABORTED]), length=LENGTHS)
@@ -239,6 +240,7 @@ class TaskMachine(RuleBasedStateMachine):
         for _ in range(min(count, len(job.pending))):
             number = job.pending.popleft()
             self.check_job(state, job.single(number))
+            self.begun.add(number)
             self.runs[number].append(OK)
             self.ended_well.add(number)
             self.ran_on[number].add(state.id)
@@ -323,19 +325,18 @@ class TaskMachine(RuleBasedStateMachine):
             for number in message.dropped:
                 assert self.answers[number].status == ABORTED, "its end is told before"
             for number in message.kept:
-                assert self.has_begun(number), "it is told that it cannot be cancelled any more"
+                assert number in self.begun or number in self.answers, "it is told that it cannot be cancelled any more"
             for number in (*message.dropped, *message.kept):
                 self.told[number].append(number in message.dropped)
-
-    def has_begun(self, number: int) -> bool:
-        """Whether an engine has begun a task at some time, or it has ended."""
-        runs = any(state.running is not None and state.running.command.call == number for state in self.engines)
-        refused = any(task == number for task, *_ in self.refusals)
-        return runs or refused or bool(self.runs[number]) or number in self.answers
 
     def write_down(self, note: Note) -> None:
         rows = [record for row in note.ranges for record in expand(row)]
         self.written.update((record.task, record) for record in (*rows, *note.records))
+
+    def begin_on(self, state: EngineState) -> None:
+        begin_single(state)
+        if state.running is not None:
+            self.begun.add(state.running.command.call)
 
     def finish_on(self, state: EngineState, status: str, length: float = 0.0) -> None:
         job, state.running = state.running, None
@@ -418,7 +419,7 @@ class TaskMachine(RuleBasedStateMachine):
             self.deliver_all()
             for state in self.engines:
                 if state.running is None and state.queue:
-                    begin_single(state)
+                    self.begin_on(state)
                 if state.running is not None:
                     self.finish_on(state, OK)
             self.pass_time(0.05)

@@ -264,6 +264,17 @@ def test_a_batch_is_handed_out_in_stretches_that_grow_when_its_tasks_are_short()
     assert bench.recorded()[12] == Record(12, "task", "f", 1, SECOND, "b", 5.0, 1.0, 1.0 + 1e-5, OK)
 
 
+def test_what_is_done_in_no_time_is_not_shared_out_for_that_costs_more() -> None:
+    bench = Bench()
+    submit_batch(bench, 10, 2)
+    assert stretches(bench, FIRST) + stretches(bench, SECOND) == [(10, b"10"), (11, b"11")]
+    release(bench, 0, 10, 1, 1e-5)
+    release(bench, 1, 11, 1, 1e-5)
+    submit_batch(bench, 20, 40)
+    assert [(first, len(data) // 2) for first, data in stretches(bench, FIRST)] == [(20, 40)]
+    assert not stretches(bench, SECOND)
+
+
 def test_long_tasks_are_given_one_at_a_time() -> None:
     bench = Bench()
     submit_batch(bench, 10, 20)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mpikernel.wire import waiting
-from mpikernel.wire.waiting import FIRST_SLEEP, LAST_SLEEP, QUIET, SPINS, TRANSFER_PATIENCE, YIELDS, Ladder
+from mpikernel.wire.waiting import BRIEF, FIRST_SLEEP, LAST_SLEEP, LONG, QUIET, SPINNING, TRANSFER_PATIENCE, Habit, Ladder
 
 
 class Rests:
@@ -41,21 +41,22 @@ def rest(ladder: Ladder, rounds: int, moving: bool = False) -> None:
 
 
 def test_first_it_spins_then_it_yields_then_it_sleeps_longer_and_longer(rests: Rests) -> None:
-    ladder = Ladder()
-    rest(ladder, SPINS)
+    ladder = Ladder(Habit())
+    spins = int(LONG * SPINNING)
+    rest(ladder, spins)
     assert (rests.yields, rests.sleeps) == (0, [])
-    rest(ladder, YIELDS)
-    assert (rests.yields, rests.sleeps) == (YIELDS, [])
+    rest(ladder, LONG - spins)
+    assert (rests.yields, rests.sleeps) == (LONG - spins, [])
     assert not ladder.resting
     rest(ladder, 50)
-    assert rests.yields == YIELDS
+    assert rests.yields == LONG - spins
     assert rests.sleeps == sorted(rests.sleeps)
     assert (rests.sleeps[0], rests.sleeps[-1]) == (FIRST_SLEEP, LAST_SLEEP)
     assert ladder.resting
 
 
 def test_who_is_to_leave_the_core_to_others_sleeps_at_once(rests: Rests) -> None:
-    ladder = Ladder(awake=0)
+    ladder = Ladder(None)
     rest(ladder, 3)
     ladder.reset()
     rest(ladder, 1)
@@ -65,37 +66,74 @@ def test_who_is_to_leave_the_core_to_others_sleeps_at_once(rests: Rests) -> None
 
 
 def test_whatever_happens_starts_it_again(rests: Rests) -> None:
-    ladder = Ladder()
-    rest(ladder, SPINS + YIELDS + 50)
+    ladder = Ladder(Habit())
+    rest(ladder, LONG + 4)
     ladder.reset()
     assert not ladder.resting
     rests.sleeps.clear()
-    rest(ladder, SPINS + YIELDS)
+    rest(ladder, LONG)
     assert rests.sleeps == []
     rest(ladder, 1)
     assert rests.sleeps == [FIRST_SLEEP]
 
 
+def test_where_nothing_came_for_long_the_next_wait_goes_to_sleep_sooner_and_for_longer(rests: Rests) -> None:
+    habit = Habit()
+    ladder = Ladder(habit)
+    rest(ladder, LONG + 30)
+    ladder.reset()
+    rests.sleeps.clear()
+    rests.yields = 0
+    for wait in (ladder, Ladder(habit)):  # the same thread's next one, and any other's
+        rest(wait, BRIEF)
+        assert rests.sleeps == []
+        rest(wait, 1)
+        assert FIRST_SLEEP < rests.sleeps.pop() < LAST_SLEEP
+    assert rests.yields == 2 * (BRIEF - int(BRIEF * SPINNING))
+
+
+def test_what_came_soon_after_it_went_to_sleep_keeps_it_awake_the_next_time(rests: Rests) -> None:
+    ladder = Ladder(Habit())
+    rest(ladder, LONG + 30)
+    ladder.reset()
+    rest(ladder, BRIEF + 1)
+    ladder.reset()  # came during its first sleep
+    rests.sleeps.clear()
+    rest(ladder, LONG)
+    assert rests.sleeps == []
+
+
+def test_what_comes_at_once_tells_nothing_of_how_long_to_wait(rests: Rests) -> None:
+    ladder = Ladder(Habit())
+    rest(ladder, LONG + 30)
+    ladder.reset()
+    rest(ladder, BRIEF)
+    ladder.reset()
+    rests.sleeps.clear()
+    rest(ladder, BRIEF + 1)
+    assert len(rests.sleeps) == 1
+
+
 def test_while_a_transfer_goes_on_it_does_not_sleep(rests: Rests) -> None:
-    ladder = Ladder()
-    rest(ladder, SPINS + YIELDS + 1000, moving=True)
+    ladder = Ladder(Habit())
+    rest(ladder, LONG + 1000, moving=True)
     assert rests.sleeps == []
 
 
 def test_a_transfer_that_does_not_go_on_keeps_it_awake_only_for_a_while(rests: Rests) -> None:
-    ladder = Ladder()
-    rest(ladder, SPINS + YIELDS + 1, moving=True)
+    ladder = Ladder(Habit())
+    rest(ladder, LONG + 1, moving=True)
     rests.now += TRANSFER_PATIENCE
     rest(ladder, 1, moving=True)
     assert rests.sleeps == [FIRST_SLEEP]
     ladder.reset()
-    rest(ladder, SPINS + YIELDS + 1, moving=True)
+    rest(ladder, LONG + 1, moving=True)
     assert len(rests.sleeps) == 1
 
 
 def test_it_sleeps_no_longer_than_it_may(rests: Rests) -> None:
-    ladder = Ladder(longest=1e-4)
-    rest(ladder, SPINS + YIELDS + 50)
+    ladder = Ladder(Habit(), longest=1e-4)
+    rest(ladder, LONG + 50)
     assert max(rests.sleeps) == 1e-4
     ladder.rest(False, at_most=1e-6)
     assert rests.sleeps[-1] == 1e-6
@@ -116,7 +154,7 @@ class Bell:
 
 def test_who_has_long_been_idle_sleeps_at_the_bell_after_one_more_look(rests: Rests) -> None:
     bell = Bell()
-    ladder = Ladder(bell=bell)  # type: ignore[arg-type]
+    ladder = Ladder(Habit(), bell=bell)  # type: ignore[arg-type]
     while not bell.heard:
         ladder.rest(moving=False, idle=True)
     assert sum(rests.sleeps) >= QUIET
@@ -132,6 +170,6 @@ def test_who_has_long_been_idle_sleeps_at_the_bell_after_one_more_look(rests: Re
 
 def test_nobody_sleeps_at_the_bell_while_something_is_under_way(rests: Rests) -> None:
     bell = Bell()
-    ladder = Ladder(bell=bell)  # type: ignore[arg-type]
-    rest(ladder, SPINS + YIELDS + 1000)
+    ladder = Ladder(Habit(), bell=bell)  # type: ignore[arg-type]
+    rest(ladder, LONG + 1000)
     assert bell.heard == []
