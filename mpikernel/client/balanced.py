@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
 from mpikernel.client import flags
 from mpikernel.client.executor import EngineExecutor
 from mpikernel.client.flags import Flag
+from mpikernel.client.labels import label_of
 from mpikernel.client.losing import check_alive
 from mpikernel.client.maps import MappingView
 from mpikernel.client.needs import Dependency, Needed
 from mpikernel.client.result import AsyncResult
 from mpikernel.client.terms import TermsAtLast, TermsThen, WithRecovery
-from mpikernel.client.view import label_of, names_all
+from mpikernel.client.view import names_all
 from mpikernel.wire.payload import dump_call
 from mpikernel.wire.terms import Terms
 
 R = TypeVar("R", bound=AsyncResult)
+
+
+class Usual(NamedTuple):
+    """What all calls of a view have in common, as long as its flags are what they are."""
+
+    label: str | None
+    stream: bool
+    terms: Terms  # but for needs and a recovery
+    whole: bool  # there are none of those
 
 
 class LoadBalancedView(MappingView):
@@ -80,10 +90,16 @@ class LoadBalancedView(MappingView):
 
     def apply_async(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> AsyncResult:
         """Queue one call of function(*args, **kwargs) without waiting."""
-        label = self._name_of(function)
-        result = AsyncResult(self._port, label, True)
-        arguments, port = dump_call(args, kwargs, f"the arguments of {label}"), self._port
-        leaves = port.submit_single(result, label, port.functions.get(function, label), arguments, self._terms, self.stream)
+        port, usual = self._port, self._usual
+        pickled = port.functions.unchanged(function)
+        if pickled is None or pickled.simple is None:
+            label = self._name_of(function)
+            pickled = port.functions.get(function, label)
+        else:
+            label = pickled.simple.label if usual.label is None else usual.label
+        arguments = dump_call(args, kwargs, label)
+        result = AsyncResult(port, label, True)
+        leaves = port.submit_single(result, label, pickled, arguments, self._terms, usual.stream)
         return result.launched() if leaves else result
 
     def _name_of(self, function: Callable[..., Any]) -> str:
@@ -92,22 +108,25 @@ class LoadBalancedView(MappingView):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        vars(self).pop("_plain_terms", None)  # they are made of what has been set
+        vars(self).pop("_usual", None)  # it is made of what has been set
 
     @cached_property
-    def _plain_terms(self) -> Terms:
-        """All but the needs and the recovery."""
-        return Terms(self._restriction, self.retries, self.priority, self.timeout or 0.0, self.queue_timeout or 0.0)
+    def _usual(self) -> Usual:
+        terms = Terms(self._restriction, self.retries, self.priority, self.timeout or 0.0, self.queue_timeout or 0.0)
+        return Usual(self.label, self.stream, terms, self.recovery is None and self._after is None and self._follow is None)
 
     @property
     def _terms(self) -> TermsThen:
         """Those of the calls that are made now."""
         if self._lost:
             self._check_some_live()
+        terms = self._usual.terms
+        if self._usual.whole:
+            return terms
         if self.recovery is None:
-            return self._with_needs(self._plain_terms)
+            return self._with_needs(terms)
         recovery = self._port.functions.get(self.recovery, f"recovery={label_of(self.recovery)}")
-        return WithRecovery(self._with_needs(replace(self._plain_terms, recovery=recovery.digest)), recovery)
+        return WithRecovery(self._with_needs(replace(terms, recovery=recovery.digest)), recovery)
 
     def _with_needs(self, terms: Terms) -> TermsAtLast:
         after, follow = self._after, self._follow

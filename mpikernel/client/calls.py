@@ -11,38 +11,49 @@ from mpikernel.client.state import Call, OpenBatch
 
 PENDING, FINISHED = "PENDING", "FINISHED"  # as `concurrent.futures` calls them
 OVER = frozenset((FINISHED, "CANCELLED", "CANCELLED_AND_NOTIFIED"))
-#: The condition of those that became done before anybody asked for theirs: whoever takes it sees that at once.
-UNSEEN = threading.Condition()
 
 
 class FutureOfCalls(Future):  # type: ignore[type-arg]  # what it brings is only known at run time
     """A future, and the calls that it is the future of.
 
     It has a condition only if somebody asks for it, who wants to be told or waits by the means of futures: hardly ever where calls are
-    small and many. To make one for each would be half of what a small call costs the script, in time and for the garbage collector.
+    small and many. To make one for each would be half of what a small call costs the script, in time and for the garbage collector. For
+    the same reason what most calls never change stands in the class.
     """
 
+    _state = PENDING  # these, and the condition, are what Future.__init__ sets
+    _result: Any = None
+    _exception: BaseException | None = None
+    _waiters: Sequence[Any] = ()  # type: ignore[assignment]  # from here on they are lists once there is a condition, under which they are changed
+    _done_callbacks: Sequence[Any] = ()
+    _made: threading.Condition | None = None
+    _calls: Sequence[Call] = ()
+    _told = False  # its callbacks have run
+    _teller = 0  # the thread that runs them
+
     def __init__(self) -> None:
-        self._state = PENDING  # these, and the condition, are what Future.__init__ sets
-        self._result: Any = None
-        self._exception: BaseException | None = None
-        self._waiters: list[Any] = []
-        self._done_callbacks: list[Any] = []
-        self._calls: list[Call] = []
-        self._told = False  # its callbacks have run
-        self._teller = 0  # the thread that runs them
+        """Nothing to set; Future's own would make the condition."""
 
     @property
     def _condition(self) -> threading.Condition:  # type: ignore[override]  # Future sets it when it is made
-        condition: threading.Condition | None = self.__dict__.get("condition")
-        return self.__dict__.setdefault("condition", threading.Condition()) if condition is None else condition  # one step: threads agree
+        return self._made or self._make()
+
+    def _make(self) -> threading.Condition:
+        own = vars(self)
+        own.setdefault("_waiters", [])  # one step each, so that threads agree, and signal handlers
+        own.setdefault("_done_callbacks", [])
+        made: threading.Condition = own.setdefault("_made", threading.Condition())
+        return made
 
     def finish_unseen(self) -> bool:
-        """Become done well. False if somebody is to be told, which is left to do; needs no lock."""
-        if "condition" in self.__dict__:
+        """Become done well. False if somebody is to be told, which is left to do.
+
+        Needs no lock: whoever wants to be told makes the condition and then looks at the state, and here it is the other way round.
+        """
+        if self._made is not None:
             return False
         self._state = FINISHED
-        self._told = self.__dict__.setdefault("condition", UNSEEN) is UNSEEN  # else somebody has come meanwhile, and may not have seen it
+        self._told = self._made is None  # else somebody has come meanwhile, and may not have seen it
         return self._told
 
     def _finish(self) -> None:

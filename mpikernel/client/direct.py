@@ -12,12 +12,12 @@ from mpikernel.arrays.partition import BLOCKS, join, partition
 from mpikernel.client.executor import EngineExecutor
 from mpikernel.client.imports import ImportOnEngines
 from mpikernel.client.items import apply_to_items
+from mpikernel.client.labels import label_of
 from mpikernel.client.moving import MovingView
 from mpikernel.client.preparing import check_sequence
 from mpikernel.client.remote import ParallelFunction, RemoteFunction, decorator
 from mpikernel.client.result import AsyncMapResult, AsyncResult
 from mpikernel.client.state import Call
-from mpikernel.client.view import label_of
 from mpikernel.errors import UsageError
 from mpikernel.wire.failure import sendable
 from mpikernel.wire.messages import Clear, Execute, Keys, Message

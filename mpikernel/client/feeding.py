@@ -68,7 +68,7 @@ class Submission:
 
     def payload(self, row: tuple[Any, ...]) -> Frames:
         """What one task is called with."""
-        return dump_call(row, {}, f"the arguments of {self._label}")
+        return dump_call(row, {}, self._label)
 
 
 def _while_whole(result: TaskMapResult, terms: TermsThen) -> TermsThen:

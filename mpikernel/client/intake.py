@@ -12,10 +12,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from mpikernel.client.labels import label_of
 from mpikernel.client.preparing import Manner, prepare, read_now
 from mpikernel.client.result import AsyncMapResult, AsyncResult
 from mpikernel.client.streaming import Stream
-from mpikernel.client.view import label_of
 from mpikernel.errors import ClosedError, MpikernelError, UsageError
 
 if TYPE_CHECKING:

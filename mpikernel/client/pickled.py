@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from mpikernel.client.labels import label_of
 from mpikernel.wire.by_value import builtins_of, capture, global_names
 from mpikernel.wire.payload import Frame, Frames, dump
 
@@ -26,12 +27,16 @@ class Simple(NamedTuple):
     """A function that is its code and a few constants: whether it still is what it was is quickly seen."""
 
     code: types.CodeType
+    name: str  # its own
+    label: str  # what its calls are called by that
     names: tuple[str, ...]  # globals
     values: tuple[Any, ...]  # what they are
 
     def still(self, function: Any) -> bool:
         """Whether a function that was this is this still."""
-        if function.__code__ is not self.code or function.__defaults__ or function.__kwdefaults__ or function.__dict__:
+        if function.__code__ is not self.code or function.__qualname__ is not self.name:
+            return False
+        if function.__defaults__ or function.__kwdefaults__ or function.__dict__:
             return False
         if not self.names:
             return True
@@ -57,15 +62,21 @@ class PickledFunctions:
     def __init__(self) -> None:
         self._known: OrderedDict[int, Pickled] = OrderedDict()  # by id; `made_of` keeps the function alive
 
+    def unchanged(self, function: Callable[..., Any]) -> Pickled | None:
+        """A function's frames, if it was pickled before and is so simple that it is quickly seen to be what it was then."""
+        known = self._known.get(id(function))
+        return known if known is not None and known.simple is not None and known.simple.still(function) else None
+
     def get(self, function: Callable[..., Any], label: str) -> Pickled:
         """A function's frames, pickled now or before.
 
         Raises:
             SerializeError: it cannot be pickled; names it.
         """
+        unchanged = self.unchanged(function)
+        if unchanged is not None:
+            return unchanged
         known = self._known.get(id(function))
-        if known is not None and known.simple is not None and known.simple.still(function):
-            return known
         parts = tuple(_parts(function))
         if known is not None and parts and _same(parts, known.made_of):
             self._known.move_to_end(id(function))
@@ -103,7 +114,8 @@ def _simple(function: Any) -> Simple | None:
         return None
     by_value = function.__globals__.get("__name__") == "__main__"
     names = tuple(global_names(function.__code__)) if by_value else ()
-    simple = Simple(function.__code__, names, tuple(function.__globals__.get(name, _NOTHING) for name in names))
+    name = function.__qualname__
+    simple = Simple(function.__code__, name, label_of(function), names, tuple(function.__globals__.get(name, _NOTHING) for name in names))
     constant = all(value is _NOTHING or type(value) in CONSTANT for value in simple.values)
     return simple if constant and simple.still(function) else None
 

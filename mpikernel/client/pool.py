@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 from mpikernel.client.client import Client
 from mpikernel.client.intake import Initializer, Intake
 from mpikernel.client.items import Starred
+from mpikernel.client.labels import label_of
 from mpikernel.client.pool_results import PoolResult, PoolValues, Told
 from mpikernel.client.preparing import Manner, check_count
-from mpikernel.client.view import label_of
 from mpikernel.errors import PoolTimeoutError, UsageError
 
 

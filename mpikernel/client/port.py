@@ -63,7 +63,8 @@ class Port:
 
     def check_open(self) -> None:
         """Refuse new calls where they could only fail or hang."""
-        self._check_process()
+        if os.getpid() != self._process:
+            self._check_process()
         if self._on_an_engine():
             raise NoWorldError("a client cannot be used in code that runs on an engine; return the value, and go on in the script")
         if self.loop.stop is not None:
@@ -180,25 +181,27 @@ class Port:
         self, collector: SingleCollector, label: str, function: Pickled, arguments: Frames, terms: TermsThen, stream: bool
     ) -> bool:
         """Queue one task. False if it waits for others, to leave with them, and nothing need be done to have anything leave soon."""
-        if stream or self.state.idle or not frames_fit(arguments) or not (isinstance(terms, Terms) or lasting(terms)):
+        state = self.state
+        if stream or state.idle or not frames_fit(arguments) or not (type(terms) is Terms or lasting(terms)):
             self.submit(collector, label, function, [arguments], terms, stream)
             return True
         self.check_open()
-        state, singles, now = self.state, self.state.singles, self.loop.clock()
-        with self.loop.hold:
-            if singles.pickles and not singles.fits(function, label, terms, state.next_call):
-                let_singles_leave(state, self.loop.out)
-            first = not singles.pickles
+        singles, loop = state.singles, self.loop
+        now = loop.clock()
+        with loop.hold:
+            number, first = state.next_call, not singles.pickles
+            if not first and not singles.fits(function, label, terms, number):
+                let_singles_leave(state, loop.out)
+                first = True
             if first:
-                singles.begin(function, label, terms, state.next_call, now)
+                singles.begin(function, label, terms, number, now)
             call = state.new_call("task", label, -1, now, is_task=True)
-            collector.expecting_nothing_but(call)
-            state.tally.holds_from(call.id, collector)
             call.collector = collector
-            singles.add(arguments[0])
-            due = singles.is_due(now)
+            collector.expecting_nothing_but(call)
+            state.tally.holds_from(number, collector)
+            due = singles.add(arguments[0], now)
         if first and not due:
-            self.loop.remind()
+            loop.remind()
         return due
 
     def _submit(

@@ -35,17 +35,17 @@ class AsyncResult(FutureOfCalls):
     A single result raises what the engine raised, as its original type. Several raise a CompositeError if any failed.
     """
 
-    def __init__(self, port: Port, name: str, single: bool, assemble: Assemble | None = None) -> None:
-        super().__init__()
+    _left = 0  # calls that have not ended
+    _launched = False  # there are no more calls to come
+    _seen = False  # somebody knows how it ended
+    _value: Any = NOT_ASKED_FOR  # the assembled value, once it was asked for
+
+    def __init__(self, port: Port, name: str, single: bool, assemble: Assemble = list) -> None:
         self._port = port
         self._name = name  # what was called, for errors
         self._single = single
-        self._assemble = assemble or list
-        self._left = 0  # calls that have not ended
-        self._value: Any = NOT_ASKED_FOR  # the assembled value, once it was asked for
+        self._assemble = assemble
         self._begun = time.time()
-        self._launched = False  # there are no more calls to come
-        self._seen = False  # somebody knows how it ended
 
     @cached_property
     def departure(self) -> Departure:
@@ -54,12 +54,12 @@ class AsyncResult(FutureOfCalls):
 
     def expecting(self, calls: Sequence[Call]) -> None:
         """These calls are about to be sent; under the loop's lock, so that none can end before it is counted."""
-        self._calls.extend(calls)
+        self._calls = [*self._calls, *calls]
         self._left += len(calls)
 
     def expecting_nothing_but(self, call: Call) -> None:
         """This is its only call, about to be sent; under the loop's lock."""
-        self._calls, self._left, self._launched = [call], 1, True
+        self._calls, self._left, self._launched = (call,), 1, True
 
     def launched(self) -> Self:
         """Everything has been submitted: have it leave."""

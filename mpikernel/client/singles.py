@@ -44,21 +44,19 @@ class Singles(Struct, eq=False):
 
     def fits(self, function: Pickled, label: str, terms: TermsThen, number: int) -> bool:
         """Whether a task may leave with those that are here."""
-        same = function is self.function and label == self.label and (terms is self.terms or terms == self.terms)
-        return same and number == self.first + len(self.pickles)
+        if function is not self.function or label != self.label or number != self.first + len(self.pickles):
+            return False
+        return terms is self.terms or terms == self.terms
 
     def begin(self, function: Pickled, label: str, terms: TermsThen, number: int, now: float) -> None:
         """The next task is the first of a new batch."""
         self.function, self.label, self.terms, self.first, self.since = function, label, terms, number, now
 
-    def add(self, pickle: Frame) -> None:
-        """The next task is called with this."""
+    def add(self, pickle: Frame, now: float) -> bool:
+        """The next task is called with this. Whether they should leave before another one comes."""
         self.pickles.append(pickle)
         self.weight += len(pickle)
-
-    def is_due(self, now: float) -> bool:
-        """Whether they should leave before another one comes."""
-        return len(self.pickles) >= MOST or self.weight >= ENOUGH or now - self.since > EVERY
+        return self.weight >= ENOUGH or now - self.since > EVERY or len(self.pickles) >= MOST
 
 
 def send_singles(state: ClientState, out: Outbox, carried: int) -> None:

@@ -92,30 +92,24 @@ class Gatherer(Protocol):
         """Where the large frames of a call's answer are to land."""
 
 
-class Call:
+class Call(Struct, eq=False):
     """One command on one engine, or one task, from its submission to its value."""
 
-    __slots__ = (
-        "collector", "done", "engine", "error", "frames", "held", "id", "is_task", "kind", "label", "open_with", "received", "submitted",
-        "value_", "weight",
-    )  # fmt: skip
-
-    def __init__(self, number: int, kind: str, label: str, engine: int, submitted: float, is_task: bool = False) -> None:
-        self.id = number
-        self.kind = kind
-        self.label = label
-        self.engine = engine  # -1 while a task has not been placed
-        self.is_task = is_task
-        self.submitted = submitted  # seconds since the epoch
-        self.received = 0.0  # when its result came; 0 until then
-        self.done: Done | None = None
-        self.frames: Sequence[Frame] = ()  # of the result, until it is rebuilt
-        self.collector: Collector | None = None
-        self.weight = 0  # bytes in the large frames that were sent with it
-        self.held: Held | None = None  # large frames of the result, until it is rebuilt
-        self.error: Exception | None = None
-        self.open_with: Callable[..., Any] = load  # what makes a value of the frames
-        self.value_: Any = _NOT_LOADED
+    id: int
+    kind: str
+    label: str
+    engine: int  # -1 while a task has not been placed
+    submitted: float  # seconds since the epoch
+    is_task: bool = False
+    received: float = 0.0  # when its result came; 0 until then
+    done: Done | None = None
+    frames: Sequence[Frame] = ()  # of the result, until it is rebuilt
+    collector: Collector | None = None
+    weight: int = 0  # bytes in the large frames that were sent with it
+    held: Held | None = None  # large frames of the result, until it is rebuilt
+    error: Exception | None = None
+    open_with: Callable[..., Any] = load  # what makes a value of the frames
+    value_: Any = _NOT_LOADED
 
     @property
     def receiver(self) -> int:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeGuard
 from mpikernel.client.flags import Flag, is_integer, yes_or_no
 from mpikernel.client.result import AsyncResult
 from mpikernel.errors import EngineDiedError, MpikernelError, NoEnginesError, UsageError
-from mpikernel.wire.failure import sendable
 
 if TYPE_CHECKING:
     from mpikernel.client.client import Client
@@ -79,16 +78,6 @@ def _which(living: Sequence[int]) -> str:
         return f"there is one engine, {living[0]}" if living else "there is none any more"
     first, last = living[0], living[-1]
     return f"there are engines {f'{first} to {last}' if last - first < len(living) else ', '.join(map(str, living))}"
-
-
-def label_of(function: Callable[..., Any]) -> str:
-    """What a function is called in errors, logs and the ledger."""
-    if not callable(function):
-        raise UsageError(f"{function!r} cannot be called on engines: the first argument is a function")
-    name = getattr(function, "__qualname__", None) or getattr(getattr(function, "func", None), "__qualname__", None)
-    if not isinstance(name, str):
-        return type(function).__name__
-    return name if name.isascii() else sendable(name)
 
 
 class View(ABC):

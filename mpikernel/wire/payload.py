@@ -33,11 +33,11 @@ SHORT = 1024
 NUMBERS = frozenset((int, float, complex, bool, type(None)))
 
 
-def dump_call(args: tuple[Any, ...], kwargs: dict[str, Any], what: str) -> Frames:
-    """As `dump` of both, which is what a function is called with."""
+def dump_call(args: tuple[Any, ...], kwargs: dict[str, Any], label: str) -> Frames:
+    """As `dump` of both, which is what calls of this label are called with."""
     if not kwargs and NUMBERS.issuperset(map(type, args)):
         return [pickle.dumps((args, kwargs), 5)]
-    return dump((args, kwargs), what)
+    return dump((args, kwargs), f"the arguments of {label}")
 
 
 def dump(obj: Any, what: str = "object") -> Frames:

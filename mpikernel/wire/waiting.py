@@ -35,7 +35,7 @@ TRANSFER_PATIENCE = 0.2
 
 
 class Habit:
-    """For how many rounds the waits of a process stay `awake`, and how long they sleep at first (seconds), as the last would have had it."""
+    """For how many rounds a wait stays `awake`, and how long it sleeps at first (`sleep`, seconds), as the last one would have had it."""
 
     __slots__ = ("awake", "sleep")
 

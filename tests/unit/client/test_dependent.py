@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mpikernel import Client, depend, require
-from mpikernel.client.view import label_of
+from mpikernel.client.labels import label_of
 from mpikernel.errors import CompositeError, TaskReject, UsageError
 from mpikernel.testing.engines import Engines
 from mpikernel.wire.functions import new_namespace

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from mpikernel.client.client import Client
 from mpikernel.client.here import find_port
-from mpikernel.client.view import engine_ids, label_of
+from mpikernel.client.labels import label_of
+from mpikernel.client.view import engine_ids
 from mpikernel.errors import ClosedError, CompositeError, NoEnginesError, NoWorldError, SerializeError, UsageError
 from mpikernel.testing.loopback import LoopbackWorld
 
