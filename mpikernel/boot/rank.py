@@ -32,6 +32,7 @@ from mpikernel.interfaces.script.program import set_path
 from mpikernel.ledger.promise import Ledger
 from mpikernel.wire.doorbell import Address, Doorbell
 from mpikernel.wire.messages import PROTOCOL
+from mpikernel.wire.waiting import sleep_exactly
 from mpikernel.world.communicators import (
     Intracomm,
     check_threads,
@@ -128,6 +129,7 @@ def _live(
     set_path(launch.program)
     if rank != 0:
         close_standard_input()
+    sleep_exactly()
     share_cores_of_host([member.host for member in members].count(members[rank].host))
     log = Log(launch.settings.log_level, os.path.join(launch.settings.cluster_dir, "log", f"rank-{rank}.log"))
     comms = make_communicators(layout)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mpikernel.engine.giving_up import came_back
 from mpikernel.engine.outcome import Outcome
 from mpikernel.engine.output import Output
-from mpikernel.engine.state import COMPLETED, JOB, NUMBER, PICKLE, BatchJob, EngineState, Result
+from mpikernel.engine.state import COMPLETED, JOB, NUMBER, PICKLE, STARTED, BatchJob, EngineState, Result
 from mpikernel.wire.functions import establish
 from mpikernel.wire.loop import Loop, Outbox
 from mpikernel.wire.messages import DoneBatch, ReleasedBatch, RunBatch
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 #: Results wait so long for others at most (seconds).
 EVERY = 3e-3
+#: While tasks take this long or longer (seconds) the attendant sends them, so that the next one begins at once. It cannot where they
+#: do not let go of Python's lock: so no result waits for it for longer than PATIENCE (seconds).
+SLOW = 3e-4
+PATIENCE = 2e-2
 #: They are sent when they are so much together, and those that are larger than the second alone by themselves (bytes).
 ENOUGH = 1 << 15
 SMALL = 1 << 14
@@ -133,7 +137,9 @@ class BatchRunner:
         """Have a result sent with others."""
         self._state.results.append(result)
         self._size += len(result[PICKLE])
-        if self._size > ENOUGH or result[COMPLETED] - self._state.sent >= EVERY:
+        completed = result[COMPLETED]
+        patience = PATIENCE if completed - result[STARTED] >= SLOW else EVERY
+        if self._size > ENOUGH or completed - self._state.sent >= patience:
             self._send()
 
     def _call(self, job: BatchJob, number: int) -> Frames:

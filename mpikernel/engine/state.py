@@ -91,6 +91,7 @@ Result = tuple[BatchJob, int, Frame, float, float]
 JOB: Final = 0
 NUMBER: Final = 1
 PICKLE: Final = 2
+STARTED: Final = 3
 COMPLETED: Final = 4
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -14,6 +15,7 @@ from mpikernel.engine.output import Output
 from mpikernel.engine.runner import Runner
 from mpikernel.engine.service import host_engine
 from mpikernel.engine.state import EngineState
+from mpikernel.testing.clock import ManualClock
 from mpikernel.wire.envelope import Parcel
 from mpikernel.wire.failure import rebuild
 from mpikernel.wire.loop import Loop
@@ -51,11 +53,11 @@ class Quiet:
 class Bench:
     """An engine, and the ranks that it answers to."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         transports = loopback_world(3)
         self.output = Quiet()
         self.state = EngineState(4, ENGINE, "node7")
-        self.loop = Loop(transports[ENGINE])
+        self.loop = Loop(transports[ENGINE], clock)
         self.runner = Runner(self.state, self.loop, cast(Output, self.output))
         self.others = {CLIENT: transports[CLIENT], TASK: transports[TASK]}
         host_engine(self.loop, self.runner)
@@ -98,6 +100,7 @@ class Bench:
 #: What functions of this module find when an engine of a test calls them.
 BENCHES: list[Bench] = []
 ORDER: list[Any] = []
+CLOCK = ManualClock()
 
 
 def print_two(x: int) -> None:
@@ -159,6 +162,38 @@ def test_results_are_sent_when_they_are_much_together(bench: Bench) -> None:
     values, counts = bench.results()
     assert len(values) == 12
     assert max(counts) <= ENOUGH // (SMALL - 200) + 1
+
+
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A bench at which time passes only as its tasks say."""
+    CLOCK.now = 1_000_000.0
+    monkeypatch.setattr("time.time", CLOCK)
+    BENCHES[:] = [Bench(CLOCK)]
+    return BENCHES[0]
+
+
+def take(seconds: float) -> None:
+    """A task that takes so long."""
+    CLOCK.advance(seconds)
+
+
+def take_and_look(seconds: float) -> None:
+    """Another one, during which somebody sees to the loop, as the attendant does."""
+    take(seconds)
+    BENCHES[0].loop.turn()
+
+
+def test_results_of_tasks_that_take_a_while_are_sent_while_the_next_one_runs(timed: Bench) -> None:
+    timed.batch(take_and_look, [0.004] * 6)
+    timed.run()
+    assert timed.results()[1] == [1] * 6
+
+
+def test_no_result_waits_long_for_somebody_who_sends_it(timed: Bench) -> None:
+    timed.batch(take, [0.012] * 6)
+    timed.run()
+    assert timed.results()[1] == [1, 2, 2, 1]
 
 
 def test_what_a_task_prints_is_its_own(bench: Bench) -> None:

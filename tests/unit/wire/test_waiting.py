@@ -1,11 +1,11 @@
-"""The ladder of waiting: spin, yield, sleep; no sleep while a transfer goes on."""
+"""The ladder of waiting: yield, sleep; no sleep while a transfer goes on."""
 
 from __future__ import annotations
 
 import pytest
 
 from mpikernel.wire import waiting
-from mpikernel.wire.waiting import BRIEF, FIRST_SLEEP, LAST_SLEEP, LONG, QUIET, SPINNING, TRANSFER_PATIENCE, Habit, Ladder
+from mpikernel.wire.waiting import BRIEF, FIRST_SLEEP, LAST_SLEEP, LONG, QUIET, SOON, TRANSFER_PATIENCE, Habit, Ladder
 
 
 class Rests:
@@ -40,16 +40,13 @@ def rest(ladder: Ladder, rounds: int, moving: bool = False) -> None:
         ladder.rest(moving)
 
 
-def test_first_it_spins_then_it_yields_then_it_sleeps_longer_and_longer(rests: Rests) -> None:
+def test_first_it_yields_then_it_sleeps_longer_and_longer(rests: Rests) -> None:
     ladder = Ladder(Habit())
-    spins = int(LONG * SPINNING)
-    rest(ladder, spins)
-    assert (rests.yields, rests.sleeps) == (0, [])
-    rest(ladder, LONG - spins)
-    assert (rests.yields, rests.sleeps) == (LONG - spins, [])
+    rest(ladder, LONG)
+    assert (rests.yields, rests.sleeps) == (LONG, [])
     assert not ladder.resting
     rest(ladder, 50)
-    assert rests.yields == LONG - spins
+    assert rests.yields == LONG
     assert rests.sleeps == sorted(rests.sleeps)
     assert (rests.sleeps[0], rests.sleeps[-1]) == (FIRST_SLEEP, LAST_SLEEP)
     assert ladder.resting
@@ -60,7 +57,7 @@ def test_who_is_to_leave_the_core_to_others_sleeps_at_once(rests: Rests) -> None
     rest(ladder, 3)
     ladder.reset()
     rest(ladder, 1)
-    assert rests.sleeps[0] == rests.sleeps[-1] == FIRST_SLEEP
+    assert rests.sleeps[0] == rests.sleeps[-1] == LAST_SLEEP / 4
     assert len(rests.sleeps) == 4
     assert not rests.yields
 
@@ -89,15 +86,27 @@ def test_where_nothing_came_for_long_the_next_wait_goes_to_sleep_sooner_and_for_
         assert rests.sleeps == []
         rest(wait, 1)
         assert FIRST_SLEEP < rests.sleeps.pop() < LAST_SLEEP
-    assert rests.yields == 2 * (BRIEF - int(BRIEF * SPINNING))
+    assert rests.yields == 2 * BRIEF
 
 
-def test_what_came_soon_after_it_went_to_sleep_keeps_it_awake_the_next_time(rests: Rests) -> None:
+def test_where_messages_come_soon_again_it_stays_awake_again(rests: Rests) -> None:
     ladder = Ladder(Habit())
     rest(ladder, LONG + 30)
     ladder.reset()
-    rest(ladder, BRIEF + 1)
-    ladder.reset()  # came during its first sleep
+    for _ in range(5):
+        rest(ladder, BRIEF + 1)
+        ladder.reset()  # came during its first sleep
+    rests.sleeps.clear()
+    rest(ladder, LONG)
+    assert rests.sleeps == []
+
+
+def test_one_long_wait_among_many_short_ones_changes_little(rests: Rests) -> None:
+    ladder = Ladder(Habit())
+    for rounds in (LONG, LONG, LONG + 9, LONG, LONG):
+        rest(ladder, rounds)
+        ladder.reset()
+    assert sum(rests.sleeps) > SOON
     rests.sleeps.clear()
     rest(ladder, LONG)
     assert rests.sleeps == []
