@@ -92,13 +92,13 @@ class Stream:
     def _read_ahead(self) -> None:
         if self._window is None:
             return
-        room = self._window.room(self.result.submitted - self._taken)
+        room = self._window.room(self.result.tasks.rows.count - self._taken)
         if room:
             self.feed.read(room)
 
     @property
     def _at_end(self) -> bool:
-        return self.feed.over and self._taken == self.result.submitted
+        return self.feed.over and self._taken == self.result.tasks.rows.count
 
     def _give(self, position: int, piece: Any) -> Brought:
         count = length(piece)

@@ -76,9 +76,11 @@ class Watch(Struct, eq=False):
 
 def tick(watch: Watch, out: Outbox, now: float) -> None:
     """Ask the engines, if there is reason to and it is time."""
-    if not (watch.state.seized or watch.unheard or watch.rounds) or now - watch.looked < EVERY:
+    if now - watch.looked < EVERY:
         return
     watch.looked = now
+    if not (watch.state.seized or watch.unheard or watch.rounds):
+        return
     if next(_suspects(watch, now), None) is None:
         return
     if watch.inquiry.answers:  # who has not answered, as C code may keep it from that, works

@@ -46,11 +46,6 @@ class ResultOfTasks(AsyncMapResult):
 
     # what happens, told under the loop's lock ---------------------------------------------------------------------------
 
-    @property
-    def submitted(self) -> int:
-        """Tasks that have been submitted so far."""
-        return self.tasks.rows.count
-
     def expecting(self, calls: Sequence[Call]) -> None:
         for call in calls:
             self.tasks.rows.add(range(call.id, call.id + 1))
@@ -121,7 +116,7 @@ class ResultOfTasks(AsyncMapResult):
 
     @property
     def _count(self) -> int:
-        return self.submitted
+        return self.tasks.rows.count
 
     @property
     def _number(self) -> int:
@@ -155,7 +150,7 @@ class ResultOfTasks(AsyncMapResult):
 
     def __len__(self) -> int:
         if self._expected is None or self.source is None or self.source.over:
-            return self.tasks.items if self._by_items else self.submitted
+            return self.tasks.items if self._by_items else self._count
         return self._expected
 
     @property

@@ -145,12 +145,13 @@ class Loop:
 
     def _turn(self) -> bool:
         now, progress = self.clock(), self.transport.progress
+        flushed = self._flush()  # what waits to leave need not wait for a look at what has come
         arrived = self.transport.poll()
         for arrival in arrived:
             self._react(arrival, now)
         for tick, state in self._ticks:
             tick(state, self.out, now)
-        flushed = self._flush()
+        flushed = self._flush() or flushed
         self._last_turn, self._last_by = time.monotonic(), threading.get_ident()
         if arrived and self.bell is not None:
             self.bell.ring_here()  # what others wait for here may have come
@@ -185,6 +186,8 @@ class Loop:
         return True
 
     def _run_afterwards(self) -> bool:
+        if not self._afterwards:
+            return False
         mine = self._mine
         before = mine.settling, mine.waiting
         mine.settling, mine.waiting = True, False

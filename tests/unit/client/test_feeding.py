@@ -156,11 +156,11 @@ def test_what_is_read_while_another_thread_cancels_is_not_submitted(world: Loopb
     """The last moment: what was read is about to be sent, and another thread has just asked what is under way."""
     result = Client().load_balanced_view().map_async(bool, count(), chunksize=1)
     assert isinstance(result, TaskMapResult)
-    submitted, feed = result.submitted, result.source
+    submitted, feed = result.msg_ids, result.source
     assert isinstance(feed, Feed)
     result.under_way()
     feed._submission.send(result, [dump(((item,), {}))])
-    assert result.submitted == submitted
+    assert result.msg_ids == submitted
 
 
 @pytest.mark.parametrize("moment", ["as it is read", "as it is sent"])
@@ -171,7 +171,7 @@ def test_what_is_read_while_another_thread_refuses_is_not_submitted(
     executor = Client().executor()
     values = executor.map(abs, count(), buffersize=3)
     (feed,) = executor._intake._feeds()
-    before = feed._result.submitted
+    before = feed._result.msg_ids
 
     def refuse(*_: Any) -> None:
         executor._intake.stop_reading()
@@ -183,7 +183,7 @@ def test_what_is_read_while_another_thread_refuses_is_not_submitted(
         monkeypatch.setattr(feed._submission, "send", lambda *args: (refuse(), send(*args)))
     with world.working(), pytest.raises(RuntimeError, match="shut down"):
         list(values)
-    assert (feed._result.submitted, world.client.feeding) == (before, 0)
+    assert (feed._result.msg_ids, world.client.feeding) == (before, 0)
 
 
 def test_something_is_read_however_late_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -238,3 +238,12 @@ def test_values_by_engine_are_of_the_last_item_there(working: LoopbackWorld, chu
     assert result.get_dict() == last
     assert not values
     assert Client().load_balanced_view().map_async(abs, []).get_dict() == {}
+
+
+def test_what_is_known_of_its_tasks_is_there_by_its_names(working: LoopbackWorld) -> None:
+    result = Client().load_balanced_view().map_async(abs, range(30), chunksize=4)
+    assert result.wait(10)
+    rows = result.metadata
+    assert isinstance(rows, list)
+    assert result.submitted == [row.submitted for row in rows]
+    assert (len(rows), result.status) == (8, ["ok"] * 8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -145,6 +146,31 @@ def test_while_it_is_in_a_callback_who_submits_sees_to_that_himself(loop: Loop) 
     loop.remind()  # the first sends it, the next finds it
     assert served.came.is_set()
     out.set()
+
+
+def test_when_a_callback_within_a_callback_is_over_it_is_in_the_outer_one_still(loop: Loop) -> None:
+    inner, looked, over = threading.Event(), threading.Event(), threading.Event()
+
+    def outer() -> None:
+        loop.afterwards(inner.set)
+        loop.wait(inner.is_set, LIMIT)
+        looked.set()
+        over.wait(LIMIT)
+
+    def begin(state: Served, out: Outbox, arrival: Arrival, now: float) -> None:
+        loop.afterwards(outer)
+
+    loop.host(Served(), {Keys: begin})
+    loop.start_attendant()
+    loop.transport.post(0, [Parcel(Keys(1))])
+    assert looked.wait(LIMIT)
+    assert inner.is_set()
+    assert not loop.alone
+    over.set()
+    deadline = time.monotonic() + LIMIT
+    while not loop.alone and time.monotonic() < deadline:
+        time.sleep(1e-3)
+    assert loop.alone
 
 
 def test_closing_ends_it(loop: Loop) -> None:

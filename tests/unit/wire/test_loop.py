@@ -45,6 +45,16 @@ def test_a_turn_polls_reacts_ticks_and_sends_in_this_order() -> None:
     assert not here.turn(), "nothing happened"
 
 
+def test_what_waits_to_leave_does_so_before_it_is_looked_what_has_come() -> None:
+    here, there = two_loops()
+    gone: Log = []
+    poll = here.transport.poll
+    here.transport.poll = lambda: gone.extend(there.transport.poll()) or poll()  # type: ignore[method-assign,func-returns-value]
+    here.out.send(1, Keys(1))
+    assert here.turn()
+    assert [arrival.message for arrival in gone] == [Keys(1)]
+
+
 def test_mail_for_one_rank_leaves_in_one_call() -> None:
     class Counting(LoopbackTransport):
         def post(self, rank: int, parcels: Sequence[Parcel]) -> None:
