@@ -129,6 +129,8 @@ class Output:
 
     def end(self) -> tuple[str, str]:
         """The call ended: what it wrote to stdout and stderr."""
+        if self.always and not self.printed():
+            return "", ""
         c = self._c = self._c or lib_c()
         c.flush(None)
         if not self.always:
