@@ -45,7 +45,8 @@ def cancelled_there(state: TaskState, out: Outbox, message: Withdrawn, engine: i
 def line_up_again(state: TaskState, numbers: Sequence[int], engine: int, now: float) -> None:
     """Tasks that an engine has not begun wait again, before all others."""
     seat = state.seats[engine]
-    seat.recalled = not numbers  # who had some may have more
+    seat.recalls -= 1
+    seat.barren = not numbers  # who had some may have more
     seat.gave_back(numbers)
     for number in state.unwanted.intersection(numbers):  # the client's wish, which crossed with them, is to find them here
         state.resting[number] = take_back(state, number, engine)

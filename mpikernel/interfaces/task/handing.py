@@ -56,7 +56,7 @@ def _give_some(state: TaskState, out: Outbox, targets: tuple[int, ...], engine: 
         seat.heard = now
     entry = state.waiting.take_first(targets, count)
     state.handed += 1
-    seat.turn, seat.recalled, seat.closed = state.handed, False, entry.alone
+    seat.turn, seat.barren, seat.closed = state.handed, False, entry.alone
     seat.take(entry.submit.function, entry.count)
     if isinstance(entry, Task):
         _give(state, out, entry, engine)
@@ -101,11 +101,11 @@ def recall(state: TaskState, out: Outbox, now: float) -> None:
 
 
 def _recall_for(state: TaskState, out: Outbox, engine: int, now: float) -> None:
-    busy = [seat for seat in state.seats if not seat.recalled and seat.held.total() > 1 and _worth_asking(state, seat, now)]
+    busy = [seat for seat in state.seats if not (seat.recalls or seat.barren) and seat.held.total() > 1 and _worth_asking(state, seat, now)]
     for seat in sorted(busy, key=lambda seat: -state.paces.work(seat.held)):
         numbers = _movable(state, seat, engine)
         if numbers:
-            seat.recalled = True
+            seat.recalls += 1
             out.send(seat.rank, Withdraw(tuple(numbers[len(numbers) // 2 :]), NOBODY, interrupt=False))
             return
 
@@ -128,7 +128,7 @@ def recall_all(state: TaskState, out: Outbox, engine: int) -> None:
     numbers = [number for number, task in state.assigned.items() if task.engine == engine]
     numbers += sorted(number for lot in seat.lots.values() for number in lot)
     if numbers:
-        seat.recalled = True
+        seat.recalls += 1
         out.send(seat.rank, Withdraw(tuple(numbers), NOBODY, interrupt=False))
 
 

@@ -273,7 +273,7 @@ def _learn(state: TaskState, engine: int, function: bytes, seconds: float, now: 
 def _heard(state: TaskState, engine: int, now: float) -> None:
     """An engine tells that it has got on."""
     seat = state.seats[engine]
-    seat.heard, seat.recalled = now, False
+    seat.heard, seat.barren = now, False
 
 
 def tick(state: TaskState, out: Outbox, now: float) -> None:

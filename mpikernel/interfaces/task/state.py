@@ -40,7 +40,8 @@ class Seat(Struct, eq=False):
     held: Counter[bytes] = field(default_factory=Counter)  # tasks it has that have not ended, by function; none of them zero
     lots: dict[int, set[int]] = field(default_factory=dict)  # those of batches, by batch; none of them empty
     heard: float = 0.0  # when it last told of a task, or got one while it had none
-    recalled: bool = False  # it has been asked for tasks and has not answered; or it had none, and none of its tasks has ended since
+    recalls: int = 0  # how often it has been asked for tasks and has not answered
+    barren: bool = False  # it had none when it was asked last, and none of its tasks has ended since
     seized: bool = False  # it sits in a call that was given up: it is given nothing
     turn: int = 0  # how often tasks had been handed out when it was given some last
     wishes: deque[Wish] = field(default_factory=deque)  # of clients, that it has not answered

@@ -305,6 +305,25 @@ def test_nobody_is_asked_again_before_it_has_ended_a_task() -> None:
     assert not bench.out.take_messages(FIRST)
 
 
+def test_nobody_is_asked_again_before_it_has_answered_although_it_gets_on() -> None:
+    bench = Bench()
+    submit_batch(bench, 10, 80)
+    bench.out.mail.clear()
+    release(bench, 0, 10, 2, 1e-3)
+    release(bench, 1, 12, 2, 1e-3)
+    first_left = stretches(bench, FIRST)[0][0]
+    while waiting := stretches(bench, SECOND):
+        for first, data in waiting:
+            release(bench, 1, first, len(data) // 2, 1e-3)
+    asked = [message for message in bench.out.take_messages(FIRST) if isinstance(message, Withdraw)]
+    assert len(asked) == 1
+    release(bench, 0, first_left, 1, 1e-3)
+    tick(bench.state, bench.out, bench.clock.advance(10.0))
+    assert not any(isinstance(message, Withdraw) for message in bench.out.take_messages(FIRST))
+    bench.react(FIRST, Withdrawn(asked[0].tasks[1:], asked[0].tasks[:1], NOBODY))
+    assert sum(len(data) // 2 for _, data in stretches(bench, SECOND)) == len(asked[0].tasks) - 1
+
+
 def test_what_was_recalled_is_cancelled_where_it_is_then() -> None:
     bench = Bench()
     submit_batch(bench, 10, 4)

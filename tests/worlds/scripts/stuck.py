@@ -10,7 +10,7 @@ from typing import Any
 
 from checks import raises, run_checks, wait_until
 
-from mpikernel import Client
+from mpikernel import Client, engine
 from mpikernel.errors import CompositeError, EngineStuckError, TaskAborted, TaskTimeoutError, remote_text
 
 client = Client()
@@ -188,6 +188,12 @@ def check_interrupt_tells_that_it_is_not_heard() -> None:
     sits_for_the_others(lambda _: client.interrupt([0, 1, 2]))
 
 
+def where_after(seconds: float) -> int:
+    """Take part for so long; the engine."""
+    time.sleep(seconds)
+    return engine.id
+
+
 def task_sits(kind: type[Exception], stop: Callable[[Any], object], timeout: float | None = None) -> None:
     """A task that sits in a barrier and does not hear ends, others run, and its engine is free when the others have come."""
 
@@ -214,7 +220,7 @@ def task_sits(kind: type[Exception], stop: Callable[[Any], object], timeout: flo
     assert len(caught.error.exceptions) == 1
     client[[number for number in client.ids if number != busy]].execute("comm.Barrier()", block=True)
     assert all_are_free()
-    assert set(view.map(lambda _: __import__("mpikernel.engine").engine.id, range(400)).get()) == {0, 1, 2, 3}
+    assert set(view.map(where_after, [0.02] * 40, chunksize=1).get()) == {0, 1, 2, 3}, "all take part again"
 
 
 def check_a_task_that_does_not_hear_abort() -> None:
