@@ -14,6 +14,8 @@ from mpikernel.bench.sheet import AtLeast, Report, Series
 from mpikernel.bench.starting import Starter
 from mpikernel.errors import LaunchError
 
+#: Seconds that a peer may take for all cases. Where ranks spin and there are more of them than cores, one may take for ever.
+PEER_LIMIT = 300.0
 #: How much of a peer's speed ours is to be at least.
 BARS = {
     (SINGLE, "mpi4py.futures"): 10.0,
@@ -54,7 +56,7 @@ def _add_peer(starter: Starter, peer: Peer, report: Report, effort: Effort) -> N
     sheet, workers = report.sheets[0], report.place.engines
     program = ("-m", f"{__package__}.peers", peer.name, str(workers), effort.as_text())
     try:
-        series = starter.plain(workers + 1 if peer.on_ranks else 1, program).read(list[Series])
+        series = starter.plain(workers + 1 if peer.on_ranks else 1, program, PEER_LIMIT).read(list[Series])
     except LaunchError as error:
         sheet.notes.append(f"{peer.name} did not run here: {error}")
         return

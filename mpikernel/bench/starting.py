@@ -20,7 +20,7 @@ from mpikernel.cluster.mpi import Mpiexec
 from mpikernel.cluster.processes import MARK_VARIABLE, members, new_mark, remove, shared_memory, sweep
 from mpikernel.errors import LaunchError
 
-#: Seconds for one mpiexec. A full bench takes two or three minutes on two idle cores; whoever gets here hangs.
+#: Seconds for one program. A full bench takes five minutes on two idle cores; whoever gets here hangs.
 LIMIT = 900.0
 
 T = TypeVar("T")
@@ -62,8 +62,8 @@ class Starter:
                 ranks, ("-m", "mpikernel", f"--cluster-dir={path}", "--comm-world=world", "--log-level=warning", *program, path)
             )
 
-    def plain(self, ranks: int, program: tuple[str, ...]) -> Ended:
-        """Run `python *program` on so many ranks.
+    def plain(self, ranks: int, program: tuple[str, ...], limit: float = LIMIT) -> Ended:
+        """Run `python *program` on so many ranks, for so many seconds at most.
 
         Raises:
             LaunchError: it could not be started, did not end in time, or ended with an error (which it has told on stderr).
@@ -71,10 +71,10 @@ class Starter:
         command = self._mpiexec.command(ranks, (sys.executable, *program), slots(self._environ), root=os.geteuid() == 0)
         mark = new_mark()
         with guarded(lambda: _end(mark)):
-            return _run(command, self._environ, mark)
+            return _run(command, self._environ, mark, limit)
 
 
-def _run(command: tuple[str, ...], environ: Mapping[str, str], mark: str) -> Ended:
+def _run(command: tuple[str, ...], environ: Mapping[str, str], mark: str, limit: float) -> Ended:
     own = {**environ, MARK_VARIABLE: mark}
     begun = time.time()
     try:
@@ -83,10 +83,10 @@ def _run(command: tuple[str, ...], environ: Mapping[str, str], mark: str) -> End
         raise LaunchError(f"{command[0]} cannot be started: {error.strerror}") from None
     with child:
         try:
-            stdout, _ = child.communicate(timeout=LIMIT)
+            stdout, _ = child.communicate(timeout=limit)
             ended = time.time()
         except subprocess.TimeoutExpired:
-            raise LaunchError(f"{shlex.join(command)} was not over after {LIMIT:.0f} s") from None
+            raise LaunchError(f"{shlex.join(command)} was not over after {limit:.0f} s") from None
         finally:
             _end(mark)
     if child.returncode != 0:
