@@ -21,7 +21,7 @@ from mpikernel.client.state import Call
 from mpikernel.errors import UsageError
 from mpikernel.wire.failure import sendable
 from mpikernel.wire.messages import Clear, Execute, Keys, Message
-from mpikernel.wire.payload import Frames, dump
+from mpikernel.wire.payload import Frames, dump, dump_call
 
 R = TypeVar("R", bound=AsyncResult)
 _cells = itertools.count(1)  # numbers executed sources, for tracebacks
@@ -37,7 +37,7 @@ class DirectView(MovingView):
     def apply_async(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> AsyncResult:
         """Call function(*args, **kwargs) on every engine without waiting."""
         label = label_of(function)
-        arguments = dump((args, kwargs), f"the arguments of {label}")
+        arguments = dump_call(args, kwargs, label)
         result = AsyncResult(self._port, label, self._bare)
         return self._apply(result, function, label, [arguments] * len(self))
 

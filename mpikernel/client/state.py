@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -256,7 +257,7 @@ class ClientState(Struct, eq=False):
     open: dict[int, Call] = field(default_factory=dict)  # calls that have not ended
     batches: dict[int, OpenBatch] = field(default_factory=dict)  # by their first task, in order
     feeding: int = 0  # maps that have more to submit
-    sent: dict[int, Sent] = field(default_factory=dict)  # functions, by the engine they were sent to, or TASKS
+    sent: defaultdict[int, Sent] = field(default_factory=lambda: defaultdict(Sent))  # functions, by the engine they were sent to, or TASKS
     lost: dict[int, str] = field(default_factory=dict)  # engines that died, and how; views keep it
     fellows: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # who waits for a leading engine: rank and call, by its call
     gathers: dict[int, Gatherer] = field(default_factory=dict)  # by call that has not ended
@@ -337,7 +338,7 @@ class ClientState(Struct, eq=False):
 
         `weight` is the function's size in bytes: both ends forget by it, so they must be told the same.
         """
-        return self.sent.setdefault(receiver, Sent()).knows(digest, weight)
+        return self.sent[receiver].knows(digest, weight)
 
     def obituary(self, engine: int) -> str:
         """Who died, and how."""

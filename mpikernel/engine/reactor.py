@@ -32,7 +32,6 @@ from mpikernel.wire.messages import (
     Withdraw,
     Withdrawn,
 )
-from mpikernel.wire.mirror import Kept
 from mpikernel.wire.payload import size
 from mpikernel.wire.transport import Arrival
 
@@ -58,7 +57,7 @@ def on_run_batch(state: EngineState, out: Outbox, arrival: Arrival, now: float) 
 
 def _function_of(state: EngineState, out: Outbox, arrival: Arrival, message: Apply | RunBatch, for_tasks: bool) -> Function:
     """The function of a call, which comes with it or came before."""
-    kept = state.functions.setdefault((arrival.sender, for_tasks), Kept())
+    kept = state.functions[arrival.sender, for_tasks]
     sent = arrival.frames[: message.carried]
     if any(isinstance(frame, Missing) for frame in sent):
         out.send(arrival.sender, LostForTasks(message.function) if for_tasks else Lost(message.function, tasks=False))

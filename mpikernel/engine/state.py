@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -150,7 +150,9 @@ class EngineState(Struct, eq=False):
     promised: dict[int, Job] = field(default_factory=dict)  # gathers that have been described, by call
     results: list[Result] = field(default_factory=list)  # that have not been sent; added to without the loop's lock
     sent: float = 0.0  # when the last of those that were sent had ended
-    functions: dict[tuple[int, bool], Kept[Function]] = field(default_factory=dict)  # by the rank that sent them, and whether for tasks
+    functions: defaultdict[tuple[int, bool], Kept[Function]] = field(
+        default_factory=lambda: defaultdict(Kept)
+    )  # by the rank that sent them, and whether for tasks
     arguments: Kept[Frame] = field(default_factory=keep_arguments)  # of tasks
 
     @property

@@ -40,7 +40,6 @@ from mpikernel.wire.messages import (
     SubmitFunction,
     Withdrawn,
 )
-from mpikernel.wire.mirror import Kept
 from mpikernel.wire.payload import size
 from mpikernel.wire.terms import Terms
 from mpikernel.wire.transport import Arrival
@@ -105,12 +104,12 @@ def _go_on(state: TaskState, out: Outbox, now: float) -> None:
 def _function_of(state: TaskState, out: Outbox, client: int, message: Submit | SubmitBatch, frames: Sequence[Frame]) -> Sequence[Frame]:
     """The function of a task, which comes with it or came before."""
     sent = frames[: message.carried]
-    return _keep(state, out, client, message.function, sent) if sent else _kept(state, client).get(message.function)
+    return _keep(state, out, client, message.function, sent) if sent else state.functions[client].get(message.function)
 
 
 def _recovery_of(state: TaskState, client: int, terms: Terms) -> Sequence[Frame]:
     """The recovery of a task, which came before. It is looked up before the task's function, as the client does."""
-    return _kept(state, client).get(terms.recovery) if terms.recovery else ()
+    return state.functions[client].get(terms.recovery) if terms.recovery else ()
 
 
 def on_submit_function(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> None:
@@ -122,18 +121,16 @@ def _keep(state: TaskState, out: Outbox, client: int, function: bytes, frames: S
     """Keep a function that a client has sent; if there was no memory for it, it is to be sent again."""
     if _lost(frames) is not None:
         out.send(client, Lost(function, tasks=True))
-    return _kept(state, client).put(function, frames, size(frames))
-
-
-def _kept(state: TaskState, client: int) -> Kept[Sequence[Frame]]:
-    return state.functions.setdefault(client, Kept())
+    return state.functions[client].put(function, frames, size(frames))
 
 
 def _arguments_of(state: TaskState, out: Outbox, client: int, message: Submit, frames: Sequence[Frame]) -> Sequence[Frame]:
     """What a task is called with, of which some may have come before."""
     if not message.named:
         return frames[message.carried :]
-    kept = state.arguments.setdefault(client, keep_arguments(state.argument_cache))
+    kept = state.arguments.get(client)
+    if kept is None:
+        kept = state.arguments[client] = keep_arguments(state.argument_cache)
     arguments, lost = put_back(kept, message.named, frames[message.carried :])
     for name in lost:
         out.send(client, Lost(name, tasks=True))

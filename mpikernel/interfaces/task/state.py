@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterator, Sequence
 from math import inf
 
@@ -90,7 +90,7 @@ class TaskState(Struct, eq=False):
     outcomes: Outcomes = field(default_factory=Outcomes)
     unrecorded: deque[Batch] = field(default_factory=deque)  # whose submission has not been recorded, in order
     keeping: Keeping = field(default_factory=lambda: Keeping(0, 0))
-    functions: dict[int, Kept[Sequence[Frame]]] = field(default_factory=dict)  # by the client that sent them
+    functions: defaultdict[int, Kept[Sequence[Frame]]] = field(default_factory=lambda: defaultdict(Kept))  # by the client that sent them
     arguments: dict[int, Kept[Frame]] = field(default_factory=dict)  # by the same
     paces: Paces = field(default_factory=Paces)
     mortal: bool = False  # an engine may die and the world go on
