@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from mpikernel.client.state import Call, Part
+from mpikernel.wire.payload import size
 
 
 class Rows:
@@ -138,3 +139,8 @@ def seconds(piece: Part | Call) -> float | None:
         times = memoryview(piece.done.times).cast("d")
         return sum(times[len(piece) :]) - sum(times[: len(piece)])
     return piece.done.completed - piece.done.started if piece.done is not None and piece.done.started else None
+
+
+def weight(piece: Part | Call) -> int:
+    """Bytes that a piece has brought, before it is rebuilt."""
+    return size((piece.data,) if isinstance(piece, Part) else piece.frames)

@@ -16,6 +16,8 @@ LEAST = 1e-3
 GROWTH = 8
 #: Bytes of what a task is called with, unless a single item has more.
 ENOUGH = 1 << 18
+#: Bytes of what a task is to bring: it is in the script's memory as a whole.
+MUCH = 1 << 22
 #: Reading the items of one task may take so long (seconds): engines wait meanwhile.
 PATIENCE = 0.02
 
@@ -32,8 +34,13 @@ class Sizes(Protocol):
     def read(self, items: int, weight: int, seconds: float) -> None:
         """Items have been read, and weigh so many bytes; it took so long."""
 
-    def measured(self, items: int, tasks: int, took: Callable[[], float | None]) -> None:
-        """Tasks have ended; told under the loop's lock. `took`: the seconds that engines spent in them, None if none did."""
+    def measured(self, items: int, tasks: int, took: Callable[[], float | None], brought: int = 0) -> None:
+        """Tasks have ended; told under the loop's lock.
+
+        Args:
+            took: the seconds that engines spent in them, None if none did.
+            brought: bytes of their results.
+        """
 
 
 class FixedSizes:
@@ -51,7 +58,7 @@ class FixedSizes:
     def read(self, items: int, weight: int, seconds: float) -> None:
         return
 
-    def measured(self, items: int, tasks: int, took: Callable[[], float | None]) -> None:
+    def measured(self, items: int, tasks: int, took: Callable[[], float | None], brought: int = 0) -> None:
         return
 
 
@@ -72,9 +79,16 @@ class AdaptiveSizes:
         self._time = 0.0  # seconds per item on engines; 0 until one has been measured
         self._weight = 0.0  # bytes per item
         self._reading = 0.0  # seconds to read one
+        self._brought = 0.0  # bytes of the result of one; of those that were measured last
 
     def next(self) -> int:
-        bounds = [self._tried, _within(AIM, self._time), _within(ENOUGH, self._weight), _within(PATIENCE, self._reading)]
+        bounds = [
+            self._tried,
+            _within(AIM, self._time),
+            _within(ENOUGH, self._weight),
+            _within(PATIENCE, self._reading),
+            _within(MUCH, self._brought),
+        ]
         if self._left is not None:
             bounds.append(max(self._left // (2 * self._engines), _within(LEAST, self._time) if self._time else 1))
         if self._most is not None:
@@ -89,11 +103,11 @@ class AdaptiveSizes:
         if self._left is not None:
             self._left -= items
 
-    def measured(self, items: int, tasks: int, took: Callable[[], float | None]) -> None:
+    def measured(self, items: int, tasks: int, took: Callable[[], float | None], brought: int = 0) -> None:
         seconds = took()
         if seconds is None:
             return
-        each = max(seconds, 0.0) / items
+        each, self._brought = max(seconds, 0.0) / items, brought / items
         self._time = (self._time + each) / 2 if self._time else each  # the first one of an engine rebuilds the function, and imports
         self._tried = max(self._tried, GROWTH * items // tasks)
 

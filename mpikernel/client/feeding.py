@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from mpikernel.client.arrivals import length, seconds
+from mpikernel.client.arrivals import length, seconds, weight
 from mpikernel.client.chunking import Sizes
 from mpikernel.client.mapped import TaskMapResult
 from mpikernel.client.pickled import Pickled
@@ -115,7 +115,7 @@ class Feed:
             port.state.feeding += by_itself  # what goes on only when it is asked is nothing to wait for
 
     def ended(self, piece: Part | Call, items: int) -> None:
-        self._sizes.measured(items, length(piece), lambda: seconds(piece))
+        self._sizes.measured(items, length(piece), lambda: seconds(piece), weight(piece))
         if self._by_itself and not self.over and not self._asked and self._wanted():
             self._asked = True
             self._port.loop.afterwards(self.go_on)

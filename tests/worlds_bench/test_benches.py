@@ -24,7 +24,7 @@ class WithoutPeers(Starter):
         series = [summarize("map", "raw mpi4py", [0.5], 100)]
         return Ended(json_of(Report(PLACE, [Sheet("tasks", TASKS_PER_SECOND, ("raw mpi4py",), series)])), 0.0, 1.0)
 
-    def plain(self, ranks: int, program: tuple[str, ...]) -> Ended:
+    def plain(self, ranks: int, program: tuple[str, ...], limit: float = 0.0) -> Ended:
         self.asked.append(ranks)
         raise LaunchError("mpiexec ended with exit code 1")
 

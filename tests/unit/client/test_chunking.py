@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpikernel.client.chunking import AIM, ENOUGH, GROWTH, AdaptiveSizes, FixedSizes
+from mpikernel.client.chunking import AIM, ENOUGH, GROWTH, MUCH, AdaptiveSizes, FixedSizes
 
 
 def settled(sizes: AdaptiveSizes, each: float, rounds: int = 60) -> int:
@@ -73,3 +73,12 @@ def test_what_the_user_says_stays() -> None:
     sizes.measured(7, 1, lambda: 9.0)
     assert sizes.next() == 7
     assert not sizes.too_heavy(1 << 40)
+
+
+def test_tasks_do_not_bring_more_than_the_script_should_hold_at_once() -> None:
+    sizes = AdaptiveSizes(4, None, None)
+    assert settled(sizes, 1e-6) > 1000
+    sizes.measured(2, 1, lambda: 2e-6, MUCH)
+    assert sizes.next() == 2
+    sizes.measured(2, 1, lambda: 2e-6, 20)
+    assert sizes.next() > 1000
