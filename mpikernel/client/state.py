@@ -381,7 +381,7 @@ class ClientState(Struct, eq=False):
             lines.append(f"the script ended while {text} under way, now dropped; client.wait() waits for all")
         if self.unseen:
             text = "1 result" if len(self.unseen) == 1 else f"{len(self.unseen)} results"
-            lines.append(f"{text} failed and nobody asked for it: {next(iter(self.unseen.values()))} (more: ipcluster history --failed)")
+            lines.append(f"{text} failed and nobody asked for it: {self.unseen[min(self.unseen)]} (more: ipcluster history --failed)")
         return lines
 
     def check(self) -> None:
