@@ -11,6 +11,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -74,6 +75,14 @@ class Running:
         __tracebackhide__ = True
         process = rank_process(self._mark, rank)
         return process if process is not None else self._fail(f"has no rank {rank}")
+
+    def kill(self, ranks: int) -> None:
+        """Kill the first so many ranks and then the command itself. A rank may end before its turn: one that dies takes others with it."""
+        __tracebackhide__ = True
+        for process in [self.rank(rank) for rank in range(ranks)]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.send_signal(signal.SIGKILL)
 
     def wait_for_line(self, pattern: str, limit: float) -> re.Match[str]:
         """Wait until a line on stdout or stderr matches; the test fails when none does, or the command ends without one."""

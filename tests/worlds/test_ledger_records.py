@@ -65,9 +65,7 @@ def test_a_killed_run(world: World) -> None:
         assert wait_until(lambda: len(records(world)) == 4, limit=20)  # a run that goes on can be read
         assert "still running" in history(world)
         assert [row["status"] for row in records(world)] == ["ok", "ok", "ok", "submitted"]
-        for process in [running.rank(rank) for rank in range(4)]:
-            process.kill()
-        running.send_signal(signal.SIGKILL)
+        running.kill(4)
         running.wait(limit=10)
     assert "killed" in history(world)
     rows = records(world)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
-from contextlib import suppress
 
-import psutil
 import pytest
 
 from tests.harness.waiting import wait_until
@@ -77,8 +74,6 @@ def test_nothing_is_left_in_shared_memory_when_everybody_is_killed(world: World)
     with world.start_script(4, source) as running:
         running.wait_for_line("^shared$", 50)
         assert taken() > before + size // 2
-        for process in [running.rank(rank) for rank in range(4)]:
-            with suppress(psutil.NoSuchProcess):  # one that dies may take others with it
-                process.send_signal(signal.SIGKILL)
+        running.kill(4)
         assert wait_until(lambda: taken() < before + size // 2, 20)
     assert not [name for name in set(os.listdir("/dev/shm")) - names if name.startswith("#")]

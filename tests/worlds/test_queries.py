@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-
 import pytest
 
 from tests.harness.waiting import wait_until
@@ -45,9 +43,7 @@ def test_what_was_killed_is_found_as_unfinished(world: World) -> None:
     with world.start(3, SCRIPTS / "until_killed.py") as running:
         running.wait_for_line(r"^ready$", limit=30)
         assert wait_until(lambda: len(records(world)) == 4, limit=20)
-        for process in [running.rank(rank) for rank in range(3)]:
-            process.kill()
-        running.send_signal(signal.SIGKILL)
+        running.kill(3)
         running.wait(limit=10)
     source = """
         from mpikernel import Client
