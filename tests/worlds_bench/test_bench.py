@@ -57,12 +57,12 @@ SECTIONS: dict[str, list[Cases]] = {
         },
         {"scatter 4 MiB": ["mpikernel", "plain h5py"]},
         {"push 2 MiB to one engine": GROWN, "scatter 4 MiB from a file": GROWN},
-        {"push 512 KiB to all engines": ["mpikernel", SHARED]},
+        {"push 16 MiB to all engines": ["mpikernel", SHARED]},
     ],
     "startup": [{"until ready": ["mpikernel", RAW], "start to end": ["mpikernel", RAW], "import mpikernel": ["mpikernel"]}],
 }
 WITHOUT_RAW = {
-    *("import mpikernel", "push 2 MiB to one engine", "scatter 4 MiB from a file", "push 512 KiB to all engines"),
+    *("import mpikernel", "push 2 MiB to one engine", "scatter 4 MiB from a file", "push 16 MiB to all engines"),
     *("imap of many items", "idle world"),
 }
 
