@@ -39,6 +39,7 @@ SECTIONS: dict[str, list[Cases]] = {
     ],
     "tasks": [
         {case: ["mpikernel", RAW, "mpi4py.futures", "ProcessPoolExecutor"] for case in CALLS},
+        {f"apply_sync, {when}": ["mpikernel", "mpikernel, client[0]", RAW] for when in ("back to back", "after 50 ms idle")},
         {case: ["mpikernel", "a loop on each engine", "ideal"] for case in NAPS},
         {"imap of many items": ["controller and interfaces"]},
         {"idle world": [f"rank {rank}" for rank in range(5)]},

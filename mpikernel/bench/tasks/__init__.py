@@ -1,1 +1,4 @@
-"""The bench of the task interface: how many small tasks a second, how well engines are filled, and how quiet it is when there are none."""
+"""The bench of the task interface.
+
+How many small tasks it does in a second, how soon it answers a single one, how well engines are filled, how quiet it is without tasks.
+"""

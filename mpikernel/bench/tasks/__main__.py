@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mpikernel.bench import inside
-from mpikernel.bench.tasks import filling, memory, quiet, throughput
+from mpikernel.bench.tasks import answering, filling, memory, quiet, throughput
 
 if __name__ == "__main__":
-    inside.run(throughput.measure, filling.measure, memory.measure, quiet.measure)
+    inside.run(throughput.measure, answering.measure, filling.measure, memory.measure, quiet.measure)
