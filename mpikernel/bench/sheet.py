@@ -50,11 +50,12 @@ class AtLeast(Struct, frozen=True, tag=True):
 
 
 class AtMost(Struct, frozen=True, tag=True):
-    """A bar: no repeat of a contestant may take more than this, in seconds or bytes."""
+    """A bar: no repeat of a contestant may take more than this, in seconds or bytes; or only those that are usual, up to the median."""
 
     case: str
     contestant: str
     limit: float
+    usually: bool = False
 
 
 Bar = AtLeast | AtMost

@@ -1,4 +1,4 @@
-"""Whether the bars of a sheet are reached. A median is compared with a median, and a limit with the worst repeat."""
+"""Whether the bars of a sheet are reached. Medians are compared with medians; a limit with the worst repeat, unless it says otherwise."""
 
 from __future__ import annotations
 
@@ -37,5 +37,6 @@ def _judge(bar: Bar, sheet: Sheet, found: dict[tuple[str, str], Series]) -> Verd
     if isinstance(bar, AtLeast):
         share = _speed(series) / _speed(found[bar.case, bar.other])
         return Verdict(bar.case, bar.contestant, f"{bar.share:g} of {bar.other}", f"{share:.2f}", share >= bar.share)
-    limit, most = (f"{value * sheet.unit.scale:,.2f} {sheet.unit.text}" for value in (bar.limit, series.most))
-    return Verdict(bar.case, bar.contestant, f"at most {limit}", most, series.most <= bar.limit)
+    reached = series.median if bar.usually else series.most
+    limit, most = (f"{value * sheet.unit.scale:,.2f} {sheet.unit.text}" for value in (bar.limit, reached))
+    return Verdict(bar.case, bar.contestant, f"{'usually ' if bar.usually else ''}at most {limit}", most, reached <= bar.limit)

@@ -157,7 +157,7 @@ class MpiTransport:
 
     @property
     def moving(self) -> bool:
-        return bool(self._runway.airborne or self._sending)
+        return bool(self._runway.airborne or self._sending or self._mail.coming or self._control.coming)
 
     @property
     def idle(self) -> bool:
@@ -183,11 +183,11 @@ class Slot:
         self._dead: set[int] = set()
         self._graves: list[object] = []
         self._status = MPI.Status()
-        self._coming: deque[tuple[MPI.Request, int, bytearray]] = deque()  # asked for, not all here yet
+        self.coming: deque[tuple[MPI.Request, int, bytearray]] = deque()  # asked for, not all here yet
 
     def receive(self) -> list[tuple[int, bytearray]]:
         """(sender, envelope) of those that are here, in order."""
-        coming = self._coming
+        coming = self.coming
         here = []
         try:
             self._ask()
@@ -200,7 +200,7 @@ class Slot:
 
     def _ask(self) -> None:
         """Ask for the envelopes that have been announced."""
-        comm, status, coming = self.comm, self._status, self._coming
+        comm, status, coming = self.comm, self._status, self.coming
         for _ in range(AT_ONCE):
             if not comm.Iprobe(MPI.ANY_SOURCE, TAG, status):
                 break
@@ -214,6 +214,6 @@ class Slot:
     def bury(self, rank: int) -> object:
         """Nothing comes from a rank any more. What MPI may still hold of it."""
         self._dead.add(rank)
-        gone = [entry for entry in self._coming if entry[1] == rank]
-        self._coming = deque(entry for entry in self._coming if entry[1] != rank)
+        gone = [entry for entry in self.coming if entry[1] == rank]
+        self.coming = deque(entry for entry in self.coming if entry[1] != rank)
         return gone

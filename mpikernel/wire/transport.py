@@ -61,7 +61,7 @@ class Transport(Protocol):
 
     @property
     def moving(self) -> bool:
-        """Whether a large frame is under way, in or out: whoever waits then must not sleep."""
+        """Whether a large frame is under way, in or out, or mail that is not all here: whoever waits then must not sleep."""
 
     @property
     def idle(self) -> bool:

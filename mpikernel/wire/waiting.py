@@ -32,7 +32,8 @@ MOST = 4e-3
 FIRST_SLEEP = 50e-6
 LAST_SLEEP = 1e-3
 GROWTH = 1.25
-#: After so long in such sleeps (seconds) a rank that has a bell sleeps until it rings. By then nothing is due soon any more.
+#: From the longest sleeps on, who has a bell sleeps at it; after so long in them (seconds) until it rings. By then nothing is due soon
+#: any more. Before, that would not pay: to ring, and to be woken, takes the core longer than a look for mail.
 QUIET = 0.1
 #: How long a transfer under way keeps a rank from sleeping although nothing arrives (seconds).
 TRANSFER_PATIENCE = 0.2
@@ -108,7 +109,7 @@ class Ladder:
         if self._rounds <= awake or (moving and self._transfer_may_go_on()):
             os.sched_yield()
             return
-        if self._bell is not None and idle and not moving and self._slept >= QUIET:
+        if self._bell is not None and idle and not moving and self.resting:
             self._rest_at(self._bell, at_most)
             return
         time.sleep(min(self._sleep, at_most))
@@ -118,7 +119,9 @@ class Ladder:
     def _rest_at(self, bell: Doorbell, at_most: float) -> None:
         """Have it rung from now on; sleep at it when there has been one more look for mail since."""
         if self._armed:
-            bell.sleep(at_most)
+            begun = time.monotonic()
+            bell.sleep(min(at_most, self._longest) if self._slept < QUIET else at_most)
+            self._slept += time.monotonic() - begun
         else:
             bell.arm()
         self._armed = not self._armed

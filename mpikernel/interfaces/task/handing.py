@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from mpikernel.interfaces.task.entries import Entry, Stretch, Task
 from mpikernel.interfaces.task.state import Seat, TaskState
-from mpikernel.interfaces.task.waiting import in_turn
+from mpikernel.interfaces.task.waiting import Queue, in_turn
 from mpikernel.wire.arguments import leave_out
 from mpikernel.wire.envelope import Frame
 from mpikernel.wire.loop import Outbox
@@ -32,15 +32,14 @@ def hand_out(state: TaskState, out: Outbox, now: float) -> None:
         free = {targets: engine for targets, queue in queues.items() if (engine := best(state, queue.first)) is not None}
         if not free:
             break
-        first = min(free, key=lambda targets: in_turn(queues[targets].first))
+        first = min(free, key=lambda targets: in_turn(queues[targets].first)) if len(free) > 1 else next(iter(free))
         _give_some(state, out, first, free[first], now)
     recall(state, out, now)
 
 
 def best(state: TaskState, entry: Entry) -> int | None:
     """The engine that the policy chooses of those with room for one of these tasks, or None."""
-    function = entry.submit.function
-    free = [engine for engine in entry.targets or range(len(state.seats)) if state.room(engine, function)]
+    free = [engine for engine in entry.targets or range(len(state.seats)) if state.has_room(engine)]
     if entry.submit.terms.queue_timeout or entry.alone:  # the first is not to wait at an engine, where nobody would look at its limit
         free = [engine for engine in free if not state.seats[engine].held]
     return state.placing.choose(free, state) if free else None
@@ -48,13 +47,9 @@ def best(state: TaskState, entry: Entry) -> int | None:
 
 def _give_some(state: TaskState, out: Outbox, targets: tuple[int, ...], engine: int, now: float) -> None:
     seat, queue = state.seats[engine], state.waiting.queues[targets]
-    share = int(SHARE * queue.count / len(targets or state.seats))
-    submit = queue.first.submit
-    least = int(LEAST / state.paces.of(submit.function))
-    count = 1 if submit.terms.queue_timeout else min(state.room(engine, submit.function), max(1, share, least))
     if not seat.held:
         seat.heard = now
-    entry = state.waiting.take_first(targets, count)
+    entry = state.waiting.take_first(targets, 1 if isinstance(queue.first, Task) else _how_many(state, queue, targets, engine))
     state.handed += 1
     seat.turn, seat.barren, seat.closed = state.handed, False, entry.alone
     seat.take(entry.submit.function, entry.count)
@@ -62,6 +57,16 @@ def _give_some(state: TaskState, out: Outbox, targets: tuple[int, ...], engine: 
         _give(state, out, entry, engine)
     else:
         _give_stretch(state, out, entry, engine)
+
+
+def _how_many(state: TaskState, queue: Queue, targets: tuple[int, ...], engine: int) -> int:
+    """How many tasks of a stretch an engine is given."""
+    submit = queue.first.submit
+    if submit.terms.queue_timeout:
+        return 1
+    share = int(SHARE * queue.count / len(targets or state.seats))
+    least = int(LEAST / state.paces.of(submit.function))
+    return min(state.room(engine, submit.function), max(1, share, least))
 
 
 def _carried(seat: Seat, digest: bytes, function: Sequence[Frame]) -> int:
@@ -95,30 +100,36 @@ def _give_stretch(state: TaskState, out: Outbox, stretch: Stretch, engine: int) 
 
 def recall(state: TaskState, out: Outbox, now: float) -> None:
     """Ask for half of what the busiest engine has not begun, for each that has nothing to do."""
-    for engine, seat in enumerate(state.seats):
-        if not (seat.held or seat.seized or seat.lost):
-            _recall_for(state, out, engine, now)
+    seats = state.seats
+    idle = [engine for engine, seat in enumerate(seats) if not (seat.held or seat.seized or seat.lost)]
+    if not idle or len(idle) == len(seats):
+        return
+    busy = [engine for engine, seat in enumerate(seats) if seat.count > 1 and _worth_asking(state, seat, now)]
+    busy.sort(key=state.work, reverse=True)
+    for engine in idle:
+        _recall_for(state, out, busy, engine)
 
 
-def _recall_for(state: TaskState, out: Outbox, engine: int, now: float) -> None:
-    busy = [seat for seat in state.seats if not (seat.recalls or seat.barren) and seat.held.total() > 1 and _worth_asking(state, seat, now)]
-    for seat in sorted(busy, key=lambda seat: -state.paces.work(seat.held)):
-        numbers = _movable(state, seat, engine)
+def _worth_asking(state: TaskState, seat: Seat, now: float) -> bool:
+    return not (seat.recalls or seat.barren) and (state.paces.work(seat.held) >= WORTHWHILE or now - seat.heard >= WORTHWHILE)
+
+
+def _recall_for(state: TaskState, out: Outbox, busy: list[int], engine: int) -> None:
+    """Ask the first of these that has something for an engine; it is then asked no more."""
+    for other in busy:
+        numbers = _movable(state, other, engine)
         if numbers:
+            seat = state.seats[other]
             seat.recalls += 1
+            busy.remove(other)
             out.send(seat.rank, Withdraw(tuple(numbers[len(numbers) // 2 :]), NOBODY, interrupt=False))
             return
 
 
-def _worth_asking(state: TaskState, seat: Seat, now: float) -> bool:
-    return state.paces.work(seat.held) >= WORTHWHILE or now - seat.heard >= WORTHWHILE
-
-
-def _movable(state: TaskState, seat: Seat, engine: int) -> list[int]:
-    """The tasks of a seat that an engine may have; single ones in the order in which they were given, in which they begin."""
-    here = state.seats.index(seat)
+def _movable(state: TaskState, here: int, engine: int) -> list[int]:
+    """The tasks of one engine that another may have; single ones in the order in which they were given, in which they begin."""
     single = [number for number, task in state.assigned.items() if task.engine == here and _may_have(task.targets, engine)]
-    lots = [number for batch, lot in seat.lots.items() if _may_have(state.batches[batch].allowed, engine) for number in lot]
+    lots = [number for batch, lot in state.seats[here].lots.items() if _may_have(state.batches[batch].allowed, engine) for number in lot]
     return single + sorted(lots)
 
 

@@ -32,14 +32,16 @@ class Keeping(Struct, eq=False):
         """Have the ledger keep what tasks are called with; only how much it is, if that is too much."""
         if not self.limit:
             return
-        if isinstance(message, SubmitBatch):
-            call = KeptCall(message.first, message.count, message.function, message.label, _on_paper(message.terms), ends=message.ends)
-        else:
-            call = KeptCall(message.task, 1, message.function, message.label, _on_paper(message.terms), message.stream, named=message.named)
+        if isinstance(message, Submit):
             frames = self._without_named(notes, message, frames, now)
-        weight = size(frames)
+        weight, terms = size(frames), _on_paper(message.terms)
         kept = frames if self._fits(weight) else ()
-        notes.keep_call(replace(call, size=weight, parts=len(kept)), kept, now)
+        told = (message.function, message.label, terms)
+        if isinstance(message, SubmitBatch):
+            call = KeptCall(message.first, message.count, *told, ends=message.ends, size=weight, parts=len(kept))
+        else:
+            call = KeptCall(message.task, 1, *told, message.stream, size=weight, parts=len(kept), named=message.named)
+        notes.keep_call(call, kept, now)
 
     def _without_named(self, notes: Notebook, message: Submit, frames: Sequence[Frame], now: float) -> Sequence[Frame]:
         """The frames of a task's arguments, those that have names told of by themselves."""

@@ -41,13 +41,18 @@ class Paces:
 
     def work(self, held: Mapping[bytes, int]) -> float:
         """Seconds that so many tasks of each function will take."""
-        return sum(count * self.of(function) for function, count in held.items())
+        work, seconds = 0.0, self._seconds
+        for function, count in held.items():
+            work += count * seconds.get(function, UNKNOWN)
+        return work
 
-    def room(self, function: bytes, held: Mapping[bytes, int]) -> int:
-        """How many tasks of a function may be given to an engine that holds so many of each."""
-        work, pace = self.work(held), self.of(function)
-        count = sum(held.values())
-        if work > HORIZON / 2 or count > MOST / 2:  # it has enough: a few large messages cost less than many small ones
+    def enough(self, held: Mapping[bytes, int], count: int) -> bool:
+        """Whether so many tasks of each function, and so many in all, are enough: a few large messages cost less than many small ones."""
+        return count > MOST / 2 or self.work(held) > HORIZON / 2
+
+    def room(self, function: bytes, held: Mapping[bytes, int], count: int) -> int:
+        """How many tasks of a function may be given to an engine that holds so many of each, and so many in all."""
+        if self.enough(held, count):
             return 0
-        fitting = int((HORIZON - work) / pace + ROUNDING)
+        fitting = int((HORIZON - self.work(held)) / self.of(function) + ROUNDING)
         return max(1, min(MOST - count, fitting))

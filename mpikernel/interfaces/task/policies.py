@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import NamedTuple, Protocol
 
 from mpikernel.errors import UsageError
@@ -32,7 +33,14 @@ class Policy(NamedTuple):
 
 def leastload(engines: Sequence[int], loads: Loads) -> int:
     """The engine that has least to do; the first of several."""
-    return min(engines, key=loads.work)
+    least, chosen = inf, engines[0]
+    for engine in engines:
+        work = loads.work(engine)
+        if not work:  # nobody has less
+            return engine
+        if work < least:
+            least, chosen = work, engine
+    return chosen
 
 
 def lru(engines: Sequence[int], loads: Loads) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterator, Sequence
 from math import inf
+from operator import attrgetter
 
 from msgspec import Struct, field
 
@@ -38,6 +40,7 @@ class Seat(Struct, eq=False):
     sent: Sent = field(default_factory=Sent)  # functions it has been sent
     arguments: Sent = field(default_factory=remember_arguments)  # that it has been sent
     held: Counter[bytes] = field(default_factory=Counter)  # tasks it has that have not ended, by function; none of them zero
+    count: int = 0  # of all of these
     lots: dict[int, set[int]] = field(default_factory=dict)  # those of batches, by batch; none of them empty
     heard: float = 0.0  # when it last told of a task, or got one while it had none
     recalls: int = 0  # how often it has been asked for tasks and has not answered
@@ -51,6 +54,7 @@ class Seat(Struct, eq=False):
 
     def take(self, function: bytes, count: int) -> None:
         """It has so many tasks more, or less."""
+        self.count += count
         self.held[function] += count
         if not self.held[function]:
             del self.held[function]
@@ -67,6 +71,9 @@ class Seat(Struct, eq=False):
         lot.difference_update(numbers)
         if not lot:
             del self.lots[batch]
+
+
+_rank_of = attrgetter("rank")
 
 
 class TaskState(Struct, eq=False):
@@ -137,14 +144,20 @@ class TaskState(Struct, eq=False):
         """When an engine was given something last: a number that grows."""
         return self.seats[engine].turn
 
+    def has_room(self, engine: int) -> bool:
+        """Whether an engine may be given a task."""
+        seat = self.seats[engine]
+        if seat.seized or seat.closed:
+            return False
+        return not seat.held or (seat.count < self.placing.ahead and not self.paces.enough(seat.held, seat.count))
+
     def room(self, engine: int, function: bytes) -> int:
         """How many tasks of a function an engine may be given."""
         seat = self.seats[engine]
         if seat.seized or seat.closed:
             return 0
-        held = seat.held
-        room = self.paces.room(function, held)
-        return room if self.placing.ahead == MOST else max(0, min(room, self.placing.ahead - held.total()))
+        room = self.paces.room(function, seat.held, seat.count)
+        return room if self.placing.ahead == MOST else max(0, min(room, self.placing.ahead - seat.count))
 
     def tasks_of(self, engine: int) -> list[int]:
         """The tasks that an engine has, begun or not."""
@@ -152,8 +165,8 @@ class TaskState(Struct, eq=False):
         return [*single, *(number for lot in self.seats[engine].lots.values() for number in lot)]
 
     def seat_of(self, rank: int) -> int:
-        """The engine that is at a rank."""
-        return next(engine for engine, seat in enumerate(self.seats) if seat.rank == rank)
+        """The engine that is at a rank; engines are counted in the order of their ranks."""
+        return bisect_left(self.seats, rank, key=_rank_of)
 
     def alive(self, engines: Sequence[int] = ()) -> list[int]:
         """Those of these engines, or of all if there are none, that have not died."""
@@ -201,10 +214,11 @@ class TaskState(Struct, eq=False):
         for engine, seat in enumerate(self.seats):
             assert not (seat.lost and seat.held), f"engine {engine} has died and holds {seat.held}"
             assert seat.closed or not seat.lost, f"engine {engine} has died and is given tasks"
-            assert not seat.closed or seat.lost or seat.held.total() == 1, f"engine {engine} is given nothing, but has nothing alone"
+            assert not seat.closed or seat.lost or seat.count == 1, f"engine {engine} is given nothing, but has nothing alone"
             has = Counter(task.submit.function for task in self.assigned.values() if task.engine == engine)
             for batch, lot in seat.lots.items():
                 assert lot, f"an empty lot of batch {batch} is kept for engine {engine}"
                 assert lot <= self.batches[batch].open, f"engine {engine} has tasks of batch {batch} that have ended"
                 has[self.batches[batch].submit.function] += len(lot)
             assert has == seat.held, f"engine {engine} holds {has}, but {seat.held} is counted"
+            assert has.total() == seat.count, f"engine {engine} holds {has}, but {seat.count} tasks are counted"

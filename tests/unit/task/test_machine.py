@@ -400,7 +400,7 @@ class TaskMachine(RuleBasedStateMachine):
         for state, seat in zip(self.engines, self.task.seats, strict=True):
             state.check()
             there = sum(len(job.pending) if isinstance(job, BatchJob) else 1 for job in state.queue) + (state.running is not None)
-            assert 0 <= there <= seat.held.total()
+            assert 0 <= there <= seat.count
 
     @invariant()
     def engines_are_not_left_idle(self) -> None:

@@ -149,36 +149,48 @@ def test_it_sleeps_no_longer_than_it_may(rests: Rests) -> None:
 
 
 class Bell:
-    """What a ladder did at its bell."""
+    """What a ladder did at its bell, which nobody rings."""
 
-    def __init__(self) -> None:
+    def __init__(self, rests: Rests) -> None:
         self.heard: list[object] = []
+        self._rests = rests
 
     def arm(self) -> None:
         self.heard.append("arm")
 
     def sleep(self, seconds: float) -> None:
         self.heard.append(seconds)
+        self._rests.now += seconds
 
 
-def test_who_has_long_been_idle_sleeps_at_the_bell_after_one_more_look(rests: Rests) -> None:
-    bell = Bell()
+def test_who_would_sleep_longest_sleeps_at_the_bell_after_one_more_look(rests: Rests) -> None:
+    bell = Bell(rests)
     ladder = Ladder(Habit(), bell=bell)  # type: ignore[arg-type]
     while not bell.heard:
         ladder.rest(moving=False, idle=True)
-    assert sum(rests.sleeps) >= QUIET
+    assert ladder.resting
     before = len(rests.sleeps)
     for _ in range(3):
         ladder.rest(moving=False, at_most=5.0, idle=True)
-    assert bell.heard == ["arm", 5.0, "arm", 5.0]
+    assert bell.heard == ["arm", LAST_SLEEP, "arm", LAST_SLEEP]
     assert len(rests.sleeps) == before
     ladder.reset()
     ladder.rest(moving=False, idle=True)
     assert len(bell.heard) == 4
 
 
+def test_who_has_long_been_idle_sleeps_until_the_bell_rings(rests: Rests) -> None:
+    bell = Bell(rests)
+    ladder = Ladder(Habit(), bell=bell)  # type: ignore[arg-type]
+    begun = rests.now
+    while bell.heard[-1:] != [5.0]:
+        ladder.rest(moving=False, at_most=5.0, idle=True)
+    assert rests.now - begun - 5.0 >= QUIET
+    assert set(bell.heard[:-1]) == {"arm", LAST_SLEEP}
+
+
 def test_nobody_sleeps_at_the_bell_while_something_is_under_way(rests: Rests) -> None:
-    bell = Bell()
+    bell = Bell(rests)
     ladder = Ladder(Habit(), bell=bell)  # type: ignore[arg-type]
     rest(ladder, LONG + 1000)
     assert bell.heard == []
