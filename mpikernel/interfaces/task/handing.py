@@ -6,7 +6,7 @@ engine straight to the client.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mpikernel.interfaces.task.entries import Entry, Stretch, Task
 from mpikernel.interfaces.task.state import Seat, TaskState
@@ -27,19 +27,29 @@ WORTHWHILE = 5e-3
 
 def hand_out(state: TaskState, out: Outbox, now: float) -> None:
     """Hand out what waits, in order, while engines have room. Only the first of each queue is looked at, however many wait."""
-    while state.waiting:
-        queues = state.waiting.queues
-        free = {targets: engine for targets, queue in queues.items() if (engine := best(state, queue.first)) is not None}
-        if not free:
-            break
-        first = min(free, key=lambda targets: in_turn(queues[targets].first)) if len(free) > 1 else next(iter(free))
-        _give_some(state, out, first, free[first], now)
+    if state.waiting:
+        free = dict.fromkeys(engine for engine in range(len(state.seats)) if state.has_room(engine))
+        while free and (chosen := _next(state, free)) is not None:
+            targets, engine = chosen
+            _give_some(state, out, targets, engine, now)
+            if not state.has_room(engine):
+                del free[engine]
     recall(state, out, now)
 
 
-def best(state: TaskState, entry: Entry) -> int | None:
-    """The engine that the policy chooses of those with room for one of these tasks, or None."""
-    free = [engine for engine in entry.targets or range(len(state.seats)) if state.has_room(engine)]
+def _next(state: TaskState, free: Mapping[int, None]) -> tuple[tuple[int, ...], int] | None:
+    """The queue whose turn it is of those that have an engine among the free ones, by its targets; and that engine."""
+    queues = state.waiting.queues
+    for targets in sorted(queues, key=lambda targets: in_turn(queues[targets].first)) if len(queues) > 1 else queues:
+        engine = best(state, queues[targets].first, free)
+        if engine is not None:
+            return targets, engine
+    return None
+
+
+def best(state: TaskState, entry: Entry, room: Mapping[int, None]) -> int | None:
+    """The engine that the policy chooses for one of these tasks, of those that have room, in order; or None."""
+    free = [engine for engine in entry.targets if engine in room] if entry.targets else list(room)
     if entry.submit.terms.queue_timeout or entry.alone:  # the first is not to wait at an engine, where nobody would look at its limit
         free = [engine for engine in free if not state.seats[engine].held]
     return state.placing.choose(free, state) if free else None

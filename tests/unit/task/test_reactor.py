@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
 
 import pytest
 
@@ -74,9 +75,9 @@ def test_tasks_whose_engine_is_full_are_not_looked_at_again_and_again(monkeypatc
     bench = Bench()
     looks: list[Entry] = []
 
-    def look(state: TaskState, entry: Entry) -> int | None:
+    def look(state: TaskState, entry: Entry, room: Mapping[int, None]) -> int | None:
         looks.append(entry)
-        return best(state, entry)
+        return best(state, entry, room)
 
     bench.submit(*range(200), targets=(0,))
     monkeypatch.setattr(handing, "best", look)
