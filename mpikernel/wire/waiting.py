@@ -32,9 +32,9 @@ MOST = 4e-3
 FIRST_SLEEP = 50e-6
 LAST_SLEEP = 1e-3
 GROWTH = 1.25
-#: From the longest sleeps on, who has a bell sleeps at it; after so long in them (seconds) until it rings. By then nothing is due soon
-#: any more. Before, that would not pay: to ring, and to be woken, takes the core longer than a look for mail.
-QUIET = 0.1
+#: From the longest sleeps on, who has a bell sleeps at it; before, that would not pay: to ring, and to be woken, takes the core longer
+#: than a look for mail. It looks by itself after this part of what it has slept: what is due with time is late by so much at most.
+DUE = 1 / 4
 #: How long a transfer under way keeps a rank from sleeping although nothing arrives (seconds).
 TRANSFER_PATIENCE = 0.2
 #: The kernel may add so much to each sleep (nanoseconds), to wake up for several at once; left alone it takes 50 microseconds.
@@ -120,7 +120,7 @@ class Ladder:
         """Have it rung from now on; sleep at it when there has been one more look for mail since."""
         if self._armed:
             begun = time.monotonic()
-            bell.sleep(min(at_most, self._longest) if self._slept < QUIET else at_most)
+            bell.sleep(min(at_most, max(self._longest, self._slept * DUE)))
             self._slept += time.monotonic() - begun
         else:
             bell.arm()
