@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mpikernel.interfaces.task.entries import Entry, Stretch, Task
+from mpikernel.interfaces.task.policies import Loads
 from mpikernel.interfaces.task.state import Seat, TaskState
 from mpikernel.interfaces.task.waiting import Queue, in_turn
 from mpikernel.wire.arguments import leave_out
@@ -25,34 +26,46 @@ LEAST = 2e-3
 WORTHWHILE = 5e-3
 
 
-def hand_out(state: TaskState, out: Outbox, now: float) -> None:
+def see_to_engines(state: TaskState, out: Outbox, now: float) -> None:
+    """At the end of a turn: give those something that have room, and ask others for those that still have nothing."""
+    if state.changed:
+        state.changed = False
+        _hand_out(state, out, now)
+    if state.assigned or state.batches:
+        _recall(state, out, now)
+
+
+def _hand_out(state: TaskState, out: Outbox, now: float) -> None:
     """Hand out what waits, in order, while engines have room. Only the first of each queue is looked at, however many wait."""
     if state.waiting:
-        free = dict.fromkeys(engine for engine in range(len(state.seats)) if state.has_room(engine))
-        while free and (chosen := _next(state, free)) is not None:
+        room = {engine: work for engine in range(len(state.seats)) if (work := state.work_beside(engine)) is not None}
+        loads = Loads(room.__getitem__, state.turn)
+        while room and (chosen := _next(state, room, loads)) is not None:
             targets, engine = chosen
             _give_some(state, out, targets, engine, now)
-            if not state.has_room(engine):
-                del free[engine]
-    recall(state, out, now)
+            work = state.work_beside(engine)
+            if work is None:
+                del room[engine]
+            else:
+                room[engine] = work
 
 
-def _next(state: TaskState, free: Mapping[int, None]) -> tuple[tuple[int, ...], int] | None:
-    """The queue whose turn it is of those that have an engine among the free ones, by its targets; and that engine."""
+def _next(state: TaskState, room: Mapping[int, float], loads: Loads) -> tuple[tuple[int, ...], int] | None:
+    """The queue whose turn it is of those for which an engine has room, by its targets; and that engine."""
     queues = state.waiting.queues
     for targets in sorted(queues, key=lambda targets: in_turn(queues[targets].first)) if len(queues) > 1 else queues:
-        engine = best(state, queues[targets].first, free)
+        engine = best(state, queues[targets].first, room, loads)
         if engine is not None:
             return targets, engine
     return None
 
 
-def best(state: TaskState, entry: Entry, room: Mapping[int, None]) -> int | None:
+def best(state: TaskState, entry: Entry, room: Mapping[int, float], loads: Loads) -> int | None:
     """The engine that the policy chooses for one of these tasks, of those that have room, in order; or None."""
     free = [engine for engine in entry.targets if engine in room] if entry.targets else list(room)
     if entry.submit.terms.queue_timeout or entry.alone:  # the first is not to wait at an engine, where nobody would look at its limit
         free = [engine for engine in free if not state.seats[engine].held]
-    return state.placing.choose(free, state) if free else None
+    return state.placing.choose(free, loads) if free else None
 
 
 def _give_some(state: TaskState, out: Outbox, targets: tuple[int, ...], engine: int, now: float) -> None:
@@ -108,7 +121,7 @@ def _give_stretch(state: TaskState, out: Outbox, stretch: Stretch, engine: int) 
     out.send(seat.rank, message, [*whole.function[:carried], whole.data[begin:end]])
 
 
-def recall(state: TaskState, out: Outbox, now: float) -> None:
+def _recall(state: TaskState, out: Outbox, now: float) -> None:
     """Ask for half of what the busiest engine has not begun, for each that has nothing to do."""
     seats = state.seats
     idle = [engine for engine, seat in enumerate(seats) if not (seat.held or seat.seized or seat.lost)]

@@ -46,13 +46,15 @@ class Paces:
             work += count * seconds.get(function, UNKNOWN)
         return work
 
-    def enough(self, held: Mapping[bytes, int], count: int) -> bool:
-        """Whether so many tasks of each function, and so many in all, are enough: a few large messages cost less than many small ones."""
-        return count > MOST / 2 or self.work(held) > HORIZON / 2
-
     def room(self, function: bytes, held: Mapping[bytes, int], count: int) -> int:
         """How many tasks of a function may be given to an engine that holds so many of each, and so many in all."""
-        if self.enough(held, count):
+        work = self.work(held)
+        if enough(work, count):
             return 0
-        fitting = int((HORIZON - self.work(held)) / self.of(function) + ROUNDING)
+        fitting = int((HORIZON - work) / self.of(function) + ROUNDING)
         return max(1, min(MOST - count, fitting))
+
+
+def enough(work: float, count: int) -> bool:
+    """Whether so much work (seconds) in so many tasks is all that an engine gets: a few large messages cost less than many small ones."""
+    return work > HORIZON / 2 or count > MOST / 2

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from math import inf
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from mpikernel.errors import UsageError
 from mpikernel.interfaces.task.pace import MOST
 
 
-class Loads(Protocol):
+class Loads(NamedTuple):
     """What is known of engines."""
 
-    def work(self, engine: int) -> float:
-        """Seconds that it will be busy, as far as can be told."""
-
-    def turn(self, engine: int) -> int:
-        """When it was given something last: a number that grows."""
+    work: Callable[[int], float]  # seconds that one will be busy, as far as can be told
+    turn: Callable[[int], int]  # when it was given something last: a number that grows
 
 
 Choose = Callable[[Sequence[int], Loads], int]
@@ -33,14 +29,7 @@ class Policy(NamedTuple):
 
 def leastload(engines: Sequence[int], loads: Loads) -> int:
     """The engine that has least to do; the first of several."""
-    least, chosen = inf, engines[0]
-    for engine in engines:
-        work = loads.work(engine)
-        if not work:  # nobody has less
-            return engine
-        if work < least:
-            least, chosen = work, engine
-    return chosen
+    return min(engines, key=loads.work)
 
 
 def lru(engines: Sequence[int], loads: Loads) -> int:

@@ -12,7 +12,7 @@ from mpikernel.interfaces.task.cancelling import cancel, cancelled_there, line_u
 from mpikernel.interfaces.task.dependents import take_in, tell_dependents
 from mpikernel.interfaces.task.ending import end_cancelled, end_run, end_with, note
 from mpikernel.interfaces.task.entries import Batch, Failure, Stretch, Task, runs
-from mpikernel.interfaces.task.handing import hand_out, recall, recall_all
+from mpikernel.interfaces.task.handing import recall_all, see_to_engines
 from mpikernel.interfaces.task.limits import look_when_due
 from mpikernel.interfaces.task.losing import lose
 from mpikernel.interfaces.task.outcomes import Ended
@@ -96,9 +96,9 @@ def _keep_call(state: TaskState, message: Submit | SubmitBatch, tasks: Task | Ba
 
 
 def _go_on(state: TaskState, out: Outbox, now: float) -> None:
-    """Whatever has changed: see to what depended on it, and to engines that have room."""
+    """Whatever has changed: see to what depended on it, and at the end of this turn to engines that have room."""
     tell_dependents(state, out, now)
-    hand_out(state, out, now)
+    state.changed = True
 
 
 def _function_of(state: TaskState, out: Outbox, client: int, message: Submit | SubmitBatch, frames: Sequence[Frame]) -> Sequence[Frame]:
@@ -274,13 +274,12 @@ def _heard(state: TaskState, engine: int, now: float) -> None:
 
 
 def tick(state: TaskState, out: Outbox, now: float) -> None:
-    """Let records go to the controller when it is time, and see to engines that have nothing to do."""
+    """See to engines that have room, or nothing to do; let records go to the controller when it is time."""
     while state.unrecorded and now - state.unrecorded[0].came >= SOON:
         _note_submitted(state, state.unrecorded.popleft(), now)
     if look_when_due(state, out, now):
         _go_on(state, out, now)
-    elif state.assigned or state.batches:
-        recall(state, out, now)
+    see_to_engines(state, out, now)
     state.notes.send_when_due(out, now)
 
 

@@ -14,7 +14,7 @@ from mpikernel.interfaces.task.entries import Batch, Entry, Task
 from mpikernel.interfaces.task.keeping import Keeping
 from mpikernel.interfaces.task.needs import Parking
 from mpikernel.interfaces.task.outcomes import Ended, Outcomes
-from mpikernel.interfaces.task.pace import MOST, Paces
+from mpikernel.interfaces.task.pace import MOST, Paces, enough
 from mpikernel.interfaces.task.policies import Policy, policy_named
 from mpikernel.interfaces.task.recent import Recent
 from mpikernel.interfaces.task.waiting import Line
@@ -102,6 +102,7 @@ class TaskState(Struct, eq=False):
     paces: Paces = field(default_factory=Paces)
     mortal: bool = False  # an engine may die and the world go on
     bereft: bool = False  # one has
+    changed: bool = False  # something has, by which engines may be given tasks
     handed: int = 0  # how often tasks have been handed out
     placing: Policy = field(default_factory=lambda: policy_named("leastload"))
 
@@ -144,12 +145,13 @@ class TaskState(Struct, eq=False):
         """When an engine was given something last: a number that grows."""
         return self.seats[engine].turn
 
-    def has_room(self, engine: int) -> bool:
-        """Whether an engine may be given a task."""
+    def work_beside(self, engine: int) -> float | None:
+        """Seconds that an engine will be busy, if it may be given another task; else None."""
         seat = self.seats[engine]
-        if seat.seized or seat.closed:
-            return False
-        return not seat.held or (seat.count < self.placing.ahead and not self.paces.enough(seat.held, seat.count))
+        if seat.seized or seat.closed or seat.count >= self.placing.ahead:
+            return None
+        work = self.paces.work(seat.held)
+        return None if enough(work, seat.count) else work
 
     def room(self, engine: int, function: bytes) -> int:
         """How many tasks of a function an engine may be given."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from mpikernel.interfaces.task.entries import runs
+from mpikernel.interfaces.task.handing import see_to_engines
 from mpikernel.interfaces.task.pace import UNKNOWN
 from mpikernel.interfaces.task.reactor import REACTIONS, tick
 from mpikernel.interfaces.task.state import Seat, TaskState
@@ -33,9 +34,15 @@ class Bench:
         self.state = TaskState(Notebook(CONTROLLER), [Seat(FIRST, "a"), Seat(SECOND, "b")], policy, mortal=True)
 
     def react(self, sender: int, message: Message, frames: Sequence[bytes] = (), checked: bool = True) -> None:
-        REACTIONS[type(message)](self.state, self.out, Arrival(sender, message, frames), self.clock())
+        """A turn in which a message has come."""
+        self.hear(sender, message, frames)
+        see_to_engines(self.state, self.out, self.clock())
         if checked:
             self.state.check()
+
+    def hear(self, sender: int, message: Message, frames: Sequence[bytes] = ()) -> None:
+        """A message has come; the turn goes on."""
+        REACTIONS[type(message)](self.state, self.out, Arrival(sender, message, frames), self.clock())
 
     def submit(self, *numbers: int, name: bytes = b"f", carried: int = 1, retries: int = 0, targets: tuple[int, ...] = ()) -> None:
         for number in numbers:

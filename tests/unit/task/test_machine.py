@@ -28,6 +28,7 @@ from mpikernel.engine.runner import report
 from mpikernel.engine.state import BatchJob, EngineState, Job
 from mpikernel.interfaces.task import reactor as task_reactor
 from mpikernel.interfaces.task.entries import runs
+from mpikernel.interfaces.task.handing import see_to_engines
 from mpikernel.interfaces.task.refusals import MOST_REFUSALS
 from mpikernel.interfaces.task.state import Seat, TaskState
 from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED, Record, expand
@@ -208,9 +209,9 @@ class TaskMachine(RuleBasedStateMachine):
         self.post(0, CLIENT, EngineDied(rank, "it was killed"))
 
     @precondition(lambda self: any(self.mail.values()))
-    @rule(data=st.data())
-    def deliver(self, data: st.DataObject) -> None:
-        self.deliver_from(data.draw(st.sampled_from(sorted(pair for pair, row in self.mail.items() if row))))
+    @rule(data=st.data(), alone=st.booleans())
+    def deliver(self, data: st.DataObject, alone: bool) -> None:
+        self.deliver_from(data.draw(st.sampled_from(sorted(pair for pair, row in self.mail.items() if row))), alone)
 
     @precondition(lambda self: any(self.mail.values()))
     @rule()
@@ -218,7 +219,7 @@ class TaskMachine(RuleBasedStateMachine):
         while pairs := [pair for pair, row in self.mail.items() if row]:
             for pair in pairs:
                 if self.mail[pair]:  # what came before may have been that its sender died
-                    self.deliver_from(pair)
+                    self.deliver_from(pair, alone=True)
 
     @precondition(lambda self: any(state.queue and not state.running for state in self.engines))
     @rule(data=st.data())
@@ -266,7 +267,8 @@ class TaskMachine(RuleBasedStateMachine):
     def post(self, sender: int, receiver: int, message: Message, frames: Sequence[Frame] = ()) -> None:
         self.mail[sender, receiver].append(Arrival(sender, message, list(frames)))
 
-    def deliver_from(self, pair: tuple[int, int]) -> None:
+    def deliver_from(self, pair: tuple[int, int], alone: bool) -> None:
+        """Deliver one message; if it is not alone, the receiver's turn goes on after it."""
         receiver = pair[1]
         arrival = self.mail[pair].popleft()
         if receiver in self.dead:
@@ -277,6 +279,8 @@ class TaskMachine(RuleBasedStateMachine):
             self.note_what_the_client_is_told(arrival.message)
         state, reactions = self.role(receiver)
         reactions[type(arrival.message)](state, self.out, arrival, self.now)
+        if receiver == TASK and alone:
+            see_to_engines(self.task, self.out, self.now)
         self.flush(receiver)
 
     def lose_mail(self, sender: int, receiver: int, kept: int) -> None:
@@ -404,7 +408,7 @@ class TaskMachine(RuleBasedStateMachine):
 
     @invariant()
     def engines_are_not_left_idle(self) -> None:
-        for entry in (queue.first for queue in self.task.waiting.queues.values()):
+        for entry in (queue.first for queue in self.task.waiting.queues.values() if not self.task.changed):
             engines = entry.targets or range(len(ENGINES))
             if entry.submit.terms.queue_timeout or entry.alone:  # such are not given ahead
                 engines = [engine for engine in engines if not self.task.seats[engine].held]

@@ -10,8 +10,10 @@ from mpikernel.config.spec import OPTIONS
 from mpikernel.errors import UsageError
 from mpikernel.interfaces.task.policies import POLICIES, leastload, lru, plainrandom, policy_named, twobin, weighted
 from mpikernel.interfaces.task.state import TaskState
+from mpikernel.wire.messages import Submit
 from mpikernel.wire.notebook import Notebook
-from tests.unit.task.bench import FIRST, ROOM, SECOND, Bench
+from mpikernel.wire.terms import Terms
+from tests.unit.task.bench import CLIENT, FIRST, ROOM, SECOND, Bench
 
 
 class Given:
@@ -61,6 +63,15 @@ def test_pure_gives_an_engine_its_next_task_when_it_has_ended_one() -> None:
     bench.out.mail.clear()
     bench.end_well(1, 2)
     assert (bench.given(FIRST), bench.given(SECOND)) == ([], [3])
+
+
+def test_of_what_comes_in_one_turn_that_of_the_highest_priority_goes_first() -> None:
+    bench = Bench("pure")
+    for number, priority in enumerate((0, 0, 5)):
+        bench.hear(CLIENT, Submit(number, b"f", 1, "f", 5.0, False, Terms(priority=priority), 0), [b"code", b"args"])
+    assert not bench.out.mail
+    bench.pass_time(0.0)
+    assert (bench.given(FIRST), bench.given(SECOND)) == ([2], [0])
 
 
 def test_lru_goes_round() -> None:

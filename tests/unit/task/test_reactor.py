@@ -11,6 +11,7 @@ from mpikernel.errors import OurProtocolError, SerializeError
 from mpikernel.interfaces.task import handing
 from mpikernel.interfaces.task.entries import Entry
 from mpikernel.interfaces.task.handing import best
+from mpikernel.interfaces.task.policies import Loads
 from mpikernel.interfaces.task.reactor import SOON, tick
 from mpikernel.interfaces.task.state import TaskState
 from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED, Record
@@ -75,9 +76,9 @@ def test_tasks_whose_engine_is_full_are_not_looked_at_again_and_again(monkeypatc
     bench = Bench()
     looks: list[Entry] = []
 
-    def look(state: TaskState, entry: Entry, room: Mapping[int, None]) -> int | None:
+    def look(state: TaskState, entry: Entry, room: Mapping[int, float], loads: Loads) -> int | None:
         looks.append(entry)
-        return best(state, entry, room)
+        return best(state, entry, room, loads)
 
     bench.submit(*range(200), targets=(0,))
     monkeypatch.setattr(handing, "best", look)
