@@ -58,7 +58,7 @@ def line_up_again(state: TaskState, numbers: Sequence[int], engine: int, now: fl
         whole = state.batches[batch]
         if back:
             seat.take_from_lot(batch, back)
-            seat.take(whole.submit.function, -len(back))
+            seat.take(whole.submit.function, whole.allowed, -len(back))
         for run in reversed(list(runs(back))):
             state.line_up_first(Stretch(whole, run))
 
@@ -71,5 +71,5 @@ def take_back(state: TaskState, number: int, engine: int) -> Task:
         task = state.batches[batch].single(number)
         task.engine = engine
         seat.take_from_lot(batch, (number,))
-    seat.take(task.submit.function, -1)
+    seat.take(task.submit.function, task.targets, -1)
     return task

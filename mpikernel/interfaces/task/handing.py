@@ -24,6 +24,8 @@ SHARE = 0.5
 LEAST = 2e-3
 #: Nobody is asked to give back what is done in less than this (seconds), if it has told of a task as recently.
 WORTHWHILE = 5e-3
+#: Where nothing has changed it is seen so much later (seconds) whether somebody is to be asked by now.
+AGAIN = 1e-3
 
 
 def see_to_engines(state: TaskState, out: Outbox, now: float) -> None:
@@ -31,6 +33,9 @@ def see_to_engines(state: TaskState, out: Outbox, now: float) -> None:
     if state.changed:
         state.changed = False
         _hand_out(state, out, now)
+    elif now - state.recalled < AGAIN:
+        return
+    state.recalled = now
     if state.assigned or state.batches:
         _recall(state, out, now)
 
@@ -75,7 +80,7 @@ def _give_some(state: TaskState, out: Outbox, targets: tuple[int, ...], engine: 
     entry = state.waiting.take_first(targets, 1 if isinstance(queue.first, Task) else _how_many(state, queue, targets, engine))
     state.handed += 1
     seat.turn, seat.barren, seat.closed = state.handed, False, entry.alone
-    seat.take(entry.submit.function, entry.count)
+    seat.take(entry.submit.function, targets, entry.count)
     if isinstance(entry, Task):
         _give(state, out, entry, engine)
     else:
@@ -128,6 +133,10 @@ def _recall(state: TaskState, out: Outbox, now: float) -> None:
     if not idle or len(idle) == len(seats):
         return
     busy = [engine for engine, seat in enumerate(seats) if seat.count > 1 and _worth_asking(state, seat, now)]
+    reach = set[tuple[int, ...]]().union(*(seats[engine].reach for engine in busy))
+    if () not in reach:
+        places = set[int]().union(*reach)
+        idle = [engine for engine in idle if engine in places]
     busy.sort(key=state.work, reverse=True)
     for engine in idle:
         _recall_for(state, out, busy, engine)

@@ -176,7 +176,7 @@ def on_released_batch(state: TaskState, out: Outbox, arrival: Arrival, now: floa
         begin, end = whole.extent(numbers)
         seat.recent.put(Stretch(whole, numbers), end - begin)
     seat.take_from_lot(message.batch, numbers)
-    seat.take(submit.function, -message.count)
+    seat.take(submit.function, whole.allowed, -message.count)
     state.close(message.batch, numbers)
     times = memoryview(message.times).cast("d")
     _learn(state, message.engine, submit.function, (times[-1] - times[0]) / message.count, now)

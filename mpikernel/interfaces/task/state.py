@@ -40,6 +40,7 @@ class Seat(Struct, eq=False):
     sent: Sent = field(default_factory=Sent)  # functions it has been sent
     arguments: Sent = field(default_factory=remember_arguments)  # that it has been sent
     held: Counter[bytes] = field(default_factory=Counter)  # tasks it has that have not ended, by function; none of them zero
+    reach: Counter[tuple[int, ...]] = field(default_factory=Counter)  # the same tasks, by the engines they may go to; none of them zero
     count: int = 0  # of all of these
     lots: dict[int, set[int]] = field(default_factory=dict)  # those of batches, by batch; none of them empty
     heard: float = 0.0  # when it last told of a task, or got one while it had none
@@ -52,9 +53,12 @@ class Seat(Struct, eq=False):
     lost: str = ""  # how it died, if it has
     closed: bool = False  # it gets nothing now: it has died, or has a task that is to be alone
 
-    def take(self, function: bytes, count: int) -> None:
-        """It has so many tasks more, or less."""
+    def take(self, function: bytes, targets: tuple[int, ...], count: int) -> None:
+        """It has so many tasks more, or less, of a function and that may go to these engines."""
         self.count += count
+        self.reach[targets] += count
+        if not self.reach[targets]:
+            del self.reach[targets]
         self.held[function] += count
         if not self.held[function]:
             del self.held[function]
@@ -103,6 +107,7 @@ class TaskState(Struct, eq=False):
     mortal: bool = False  # an engine may die and the world go on
     bereft: bool = False  # one has
     changed: bool = False  # something has, by which engines may be given tasks
+    recalled: float = 0.0  # when it was last seen to that who has nothing to do gets what others have not begun
     handed: int = 0  # how often tasks have been handed out
     placing: Policy = field(default_factory=lambda: policy_named("leastload"))
 
@@ -218,9 +223,12 @@ class TaskState(Struct, eq=False):
             assert seat.closed or not seat.lost, f"engine {engine} has died and is given tasks"
             assert not seat.closed or seat.lost or seat.count == 1, f"engine {engine} is given nothing, but has nothing alone"
             has = Counter(task.submit.function for task in self.assigned.values() if task.engine == engine)
+            reach = Counter(task.targets for task in self.assigned.values() if task.engine == engine)
             for batch, lot in seat.lots.items():
                 assert lot, f"an empty lot of batch {batch} is kept for engine {engine}"
                 assert lot <= self.batches[batch].open, f"engine {engine} has tasks of batch {batch} that have ended"
                 has[self.batches[batch].submit.function] += len(lot)
+                reach[self.batches[batch].allowed] += len(lot)
             assert has == seat.held, f"engine {engine} holds {has}, but {seat.held} is counted"
+            assert reach == seat.reach, f"the tasks of engine {engine} may go to {reach}, but {seat.reach} is counted"
             assert has.total() == seat.count, f"engine {engine} holds {has}, but {seat.count} tasks are counted"
