@@ -1,10 +1,8 @@
-"""What a client does about each message: fill in calls, tell their collectors, show output. It unpickles nothing here."""
+"""What a client does about each message: fill in calls, tell their collectors, have output shown. It unpickles nothing here."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
 
 from msgspec import structs
 
@@ -125,18 +123,9 @@ def _end_given_up(state: ClientState, out: Outbox, arrival: Arrival, now: float)
 
 
 def on_output(state: ClientState, out: Outbox, arrival: Arrival, now: float) -> None:
-    output = arrival.message
-    assert isinstance(output, Output)
-    state.afterwards(lambda: show(output))
-
-
-def show(output: Output) -> None:
-    """Print what an engine printed, its id in front of each line."""
-    stream = sys.stderr if output.stream == "stderr" else sys.stdout
-    lines = output.text.splitlines()
-    with suppress(OSError, ValueError, AttributeError):  # the script has closed or lost its terminal; the engine's log has it
-        stream.write("".join(f"[{output.stream}:{output.engine}] {line}\n" for line in lines))
-        stream.flush()
+    assert isinstance(arrival.message, Output)
+    state.screen.put(arrival.message)
+    state.afterwards(state.screen.show)
 
 
 def tick(state: ClientState, out: Outbox, now: float) -> None:

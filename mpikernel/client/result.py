@@ -76,7 +76,7 @@ class AsyncResult(FutureOfCalls):
         self._left -= 1
         if self._left or not self._launched:
             return
-        if not self._single or call.failed or call.aborted or not self.finish_unseen():
+        if not self._single or call.failed or call.aborted or self._port.state.screen.behind or not self.finish_unseen():
             self._port.loop.afterwards(self._tell)
 
     def done(self) -> bool:
@@ -103,6 +103,8 @@ class AsyncResult(FutureOfCalls):
 
     def _settle(self) -> None:
         """All calls have ended: become done, which runs the callbacks. Outside the lock."""
+        if self._port.state.screen.behind:
+            self._port.state.screen.show()
         bad = self._bad_calls()
         if bad and len(bad) == self._count and all(call.aborted for call in bad):
             super().cancel()

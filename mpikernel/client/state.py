@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from msgspec import Struct, field
 
 from mpikernel.client.repeats import Repeats
+from mpikernel.client.screen import Screen
 from mpikernel.client.singles import Singles
 from mpikernel.client.tally import Tally
 from mpikernel.client.traffic import Held, Traffic
@@ -267,6 +268,7 @@ class ClientState(Struct, eq=False):
     parents: dict[int, int] = field(default_factory=dict)  # ranks that large frames come from down a tree, by call; some have ended
     unseen: dict[int, str] = field(default_factory=dict)  # failures that nobody has asked about, by the result's first call
     cancelling: list[Cancelling] = field(default_factory=list)  # requests whose answers somebody waits for
+    screen: Screen = field(default_factory=Screen)
 
     def new_call(self, kind: str, label: str, engine: int, now: float, is_task: bool = False) -> Call:
         """A call with a number of its own, open from now on."""

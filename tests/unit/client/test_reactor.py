@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from mpikernel.client.reactor import REACTIONS, record_of, show, tick
+from mpikernel.client.reactor import REACTIONS, record_of, tick
+from mpikernel.client.screen import Screen
 from mpikernel.client.state import TASKS, Call, Cancelling, ClientState
 from mpikernel.client.traffic import Traffic
 from mpikernel.ledger.records import ERROR, OK, Record
@@ -142,4 +143,7 @@ def test_a_terminal_that_is_gone_breaks_nothing(monkeypatch: pytest.MonkeyPatch)
     closed.close()
     for stream in (None, closed):
         monkeypatch.setattr(sys, "stdout", stream)
-        show(Output(0, 0, "stdout", "text\n"))
+        screen = Screen()
+        screen.put(Output(0, 0, "stdout", "text\n"))
+        screen.show()
+        assert not screen.behind
