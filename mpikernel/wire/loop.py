@@ -87,6 +87,7 @@ class Loop:
         self._wake_up = threading.Event()  # for the attendant
         self._parked = False  # a thread waits here and is idle: the attendant need not look
         self._pausing = False  # the attendant is to look by itself before long
+        self._asked = False  # something waits for a turn, which the attendant is to take also while a thread is parked
         self._away = False  # it is in a callback of the user's
         self._attendant: threading.Thread | None = None
         self._closed = False
@@ -144,6 +145,7 @@ class Loop:
         return self._run_afterwards() or happened
 
     def _turn(self) -> bool:
+        self._asked = False  # first: who asks from now on may have come too late for this turn
         now, progress = self.clock(), self.transport.progress
         flushed = self._flush()  # what waits to leave need not wait for a look at what has come
         arrived = self.transport.poll()
@@ -247,7 +249,7 @@ class Loop:
             while self.guest is not None and self.advance():
                 pass
             if self._parked:
-                self._wake_up.set()
+                self._ask_attendant()  # who is parked may sleep on while what left moves
         finally:
             self.hold.reopen(shut)
 
@@ -255,7 +257,13 @@ class Loop:
         """Have what a tick sends leave soon, but not at once: the attendant sees to it, unless a thread waits here before it comes."""
         if self.guest is not None or self._away:
             self.nudge()
-        elif self._parked:
+        else:
+            self._ask_attendant()
+
+    def _ask_attendant(self) -> None:
+        """Have it take a turn before long, if nobody else does."""
+        self._asked = True  # first: it looks at this after it has seen a thread parked
+        if self._parked:
             self._wake_up.set()
         elif self.bell is not None and not self._pausing:
             self.bell.ring_here()
@@ -296,8 +304,7 @@ class Loop:
             self.hold.let_in()
 
     def _rest(self, ladder: Ladder, at_most: float = inf) -> None:
-        transport = self.transport
-        ladder.rest(transport.moving, at_most, transport.idle)
+        ladder.rest(self.transport.moving, at_most, self.transport.idle)
 
     def _unpark(self) -> None:
         """Have the attendant look again."""
@@ -315,7 +322,7 @@ class Loop:
     def _attend(self) -> None:
         pause = UNATTENDED
         while not self._closed:
-            if self._parked:
+            if self._parked and not self._asked:
                 self._wake_up.wait()
             self._wake_up.clear()
             if self._attended():

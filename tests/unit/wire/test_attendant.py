@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from mpikernel.wire import doorbell, waiting
+from mpikernel.wire.doorbell import Doorbell
 from mpikernel.wire.envelope import Parcel
 from mpikernel.wire.loop import Loop, Outbox
 from mpikernel.wire.loopback import loopback_world
@@ -85,6 +87,36 @@ def test_a_thread_that_submits_while_another_waits_is_served(loop: Loop) -> None
     loop.nudge()
     assert served.came.wait(LIMIT)
     waiter.join()
+
+
+@pytest.mark.parametrize("way", ["remind", "nudge"])
+def test_who_asks_for_a_turn_has_it_taken_although_there_is_just_one_and_another_thread_sleeps_at_the_bell(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(doorbell, "LONGEST", 10 * LIMIT)
+    monkeypatch.setattr(waiting, "DUE", 1e6)  # who sleeps there looks by itself no more
+    bell = loop.bell = Doorbell()
+    asked, taken = threading.Event(), threading.Event()
+    loop.host(None, {}, lambda state, out, now: taken.set() if asked.is_set() else None)
+    waiter = threading.Thread(target=lambda: loop.wait(taken.is_set, 10 * LIMIT))
+    waiter.start()
+    until(lambda: loop._parked and bool(bell._sleepers))
+    loop.start_attendant()
+    with loop.hold:  # a turn
+        asked.set()
+        getattr(loop, way)()
+        until(lambda: loop._pausing)  # the attendant has come, and seen that it is not needed
+    assert taken.wait(LIMIT)
+    bell.ring_here()
+    waiter.join(LIMIT)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    deadline = time.monotonic() + LIMIT
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(1e-3)
+    assert condition()
 
 
 def test_what_breaks_it_is_told_and_reaches_who_waits_next(loop: Loop) -> None:
@@ -168,10 +200,7 @@ def test_when_a_callback_within_a_callback_is_over_it_is_in_the_outer_one_still(
     assert inner.is_set()
     assert not loop.alone
     over.set()
-    deadline = time.monotonic() + LIMIT
-    while not loop.alone and time.monotonic() < deadline:
-        time.sleep(1e-3)
-    assert loop.alone
+    until(lambda: loop.alone)
 
 
 def test_closing_ends_it(loop: Loop) -> None:
