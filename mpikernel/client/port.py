@@ -289,8 +289,9 @@ class Port:
             held = loop.wait(lambda: condition() or loop.stop is not None, timeout, settle)
         finally:
             del waiting[own]
-        if held and not condition():
-            assert loop.stop is not None
+        if settle:
+            self.state.screen.catch_up(loop.hold)
+        if held and loop.stop is not None and not condition():
             raise ClosedError(f"the world is ending ({loop.stop.reason}); this call will not be finished")
         return held
 

@@ -103,8 +103,12 @@ class AsyncResult(FutureOfCalls):
 
     def _settle(self) -> None:
         """All calls have ended: become done, which runs the callbacks. Outside the lock."""
-        if self._port.state.screen.behind:
-            self._port.state.screen.show()
+        try:
+            self._port.state.screen.wait()  # only that: in user code, which may want what somebody holds who waits here, it would hang
+        finally:  # whatever a signal handler raises
+            self._become_done()
+
+    def _become_done(self) -> None:
         bad = self._bad_calls()
         if bad and len(bad) == self._count and all(call.aborted for call in bad):
             super().cancel()
