@@ -51,6 +51,7 @@ class MpiTransport:
         self._threshold = threshold
         self._envelopes: list[MPI.Request] = []  # that have not left
         self._receivers: list[int] = []  # of each
+        self._late = 0  # how many of them, the first ones, had not left when they were last looked at
         waste = memoryview(mmap.mmap(-1, CHUNK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
         self._ground = Ground(bulk, Progress(), waste, self.dead, self._graves)
         self._sending = Sending(bulk, self._ground.progress)
@@ -107,11 +108,23 @@ class MpiTransport:
                     self._sort(sender, opened, arrived)
         if self._runway.airborne:
             arrived.extend(self._runway.take())
-        if self._envelopes and MPI.Request.Testsome(self._envelopes):
-            self._receivers = [rank for rank, request in zip(self._receivers, self._envelopes, strict=True) if request]
-            self._envelopes = [request for request in self._envelopes if request]
+        if self._envelopes:
+            self._look_what_has_left()
         if self._sending:
             self._sending.advance()
+
+    def _look_what_has_left(self) -> None:
+        """Forget envelopes that have left.
+
+        MPI may keep one back while its memory is full of others, to whoever that be, and announce it later; its receiver has been told by
+        then, has found nothing and may have gone to sleep. So once something of what was kept moves, they are told again.
+        """
+        if MPI.Request.Testsome(self._envelopes):
+            for rank in set(self._receivers[: self._late]):
+                self.posted(rank)
+            self._receivers = [rank for rank, request in zip(self._receivers, self._envelopes, strict=True) if request]
+            self._envelopes = [request for request in self._envelopes if request]
+        self._late = len(self._envelopes)
 
     def _find_dead(self, comm: MPI.Intracomm, error: MPI.Exception) -> None:
         """Bury whoever has failed, if that is what MPI says; else it is raised.
@@ -133,7 +146,7 @@ class MpiTransport:
         self.dead.add(rank)
         self._graves.append([request for request, receiver in zip(self._envelopes, self._receivers, strict=True) if receiver == rank])
         left = [pair for pair in zip(self._envelopes, self._receivers, strict=True) if pair[1] != rank]
-        self._envelopes, self._receivers = [request for request, _ in left], [receiver for _, receiver in left]
+        self._envelopes, self._receivers, self._late = [request for request, _ in left], [receiver for _, receiver in left], len(left)
         self._graves.append(self._sending.bury(rank))
         self._graves.append(self._runway.bury(rank))
         for slot in (self._control, self._mail):
