@@ -18,7 +18,7 @@ def take_in(state: TaskState, out: Outbox, entry: Entry, now: float) -> None:
         line_up_or_end(state, out, entry, now)
         return
     tell_dependents(state, out, now)  # what has ended before this came is known by its outcome: it must not be told of twice
-    state.heed(entry.deadline)
+    state.heed(entry)
     _decide(state, out, state.parking.park(entry, state.outcomes), now)
 
 

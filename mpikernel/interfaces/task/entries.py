@@ -65,6 +65,15 @@ class Task(Struct, eq=False):
     def numbers(self) -> range:
         return range(self.submit.task, self.submit.task + 1)
 
+    @property
+    def parts(self) -> tuple[Task, ...]:
+        """As of a Stretch."""
+        return (self,)
+
+    def has(self, number: int) -> bool:
+        """As of a Stretch."""
+        return number == self.submit.task
+
     def singles(self) -> list[Task]:
         """Its tasks, each by itself."""
         return [self]
@@ -118,6 +127,7 @@ class Stretch(Struct, eq=False):
     whole: Batch
     numbers: range
     place: int = -1
+    gone: set[int] = field(default_factory=set)  # of these, some that wait no more; neither the first nor the last
     alone = False  # as of a Task
 
     @property
@@ -135,7 +145,47 @@ class Stretch(Struct, eq=False):
 
     @property
     def count(self) -> int:
-        return len(self.numbers)
+        return len(self.numbers) - len(self.gone)
+
+    @property
+    def parts(self) -> Sequence[Stretch]:
+        """What it has, without gaps."""
+        if not self.gone:
+            return (self,)
+        return [Stretch(self.whole, run, self.place) for run in runs(number for number in self.numbers if number not in self.gone)]
+
+    def has(self, number: int) -> bool:
+        """Whether a task is one of those that wait."""
+        return number in self.numbers and number not in self.gone
+
+    def single(self, number: int) -> Task:
+        """One of its tasks, by itself, in its place."""
+        task = self.whole.single(number)
+        task.place = self.place
+        return task
+
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Some of its tasks wait no more."""
+        self.gone.update(numbers)
+        self._keep(self.numbers)
+
+    def take_first(self, count: int) -> Stretch:
+        """Its first tasks wait no more: those before a gap, at most `count`."""
+        numbers = self.numbers[:count]
+        end = next((number for number in numbers if number in self.gone), numbers.stop) if self.gone else numbers.stop
+        self._keep(range(end, self.numbers.stop))
+        return Stretch(self.whole, range(numbers.start, end), self.place)
+
+    def _keep(self, numbers: range) -> None:
+        """What it has is among these: it begins and ends with one that waits."""
+        first, stop, gone = numbers.start, numbers.stop, self.gone
+        while first in gone:
+            gone.remove(first)
+            first += 1
+        while stop - 1 in gone:
+            stop -= 1
+            gone.remove(stop)
+        self.numbers = range(first, stop)
 
     def singles(self) -> list[Task]:
         """Its tasks, each by itself."""
@@ -175,12 +225,14 @@ def without(entry: Entry, numbers: set[int], taken: list[Task]) -> Iterator[Entr
     if not out:
         yield entry
         return
-    for number in sorted(out):
-        task = entry.whole.single(number)
-        task.place = entry.place
-        taken.append(task)
+    taken.extend(entry.single(number) for number in sorted(out))
     for run in runs(number for number in entry.numbers if number not in out):
         yield Stretch(entry.whole, run, entry.place)
+
+
+def overlap(some: range, others: range) -> bool:
+    """Whether two have a number in common."""
+    return some.start < others.stop and others.start < some.stop
 
 
 def runs(numbers: Iterable[int]) -> Iterator[range]:

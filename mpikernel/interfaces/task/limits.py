@@ -19,16 +19,15 @@ def look_when_due(state: TaskState, out: Outbox, now: float) -> bool:
     if now < state.look:
         return False
     offer_again(state, now)
-    if now >= state.deadline:
-        _end_overdue(state, out, now)
-        state.deadline = min((entry.deadline for entry in state.idle_entries), default=inf)
+    _end_overdue(state, out, now)
     next_pause = state.pauses[0][0] if state.pauses else inf
-    state.look = max(min(next_pause, state.deadline), now + SELDOM)
+    state.look = max(min(next_pause, state.deadlines.next), now + SELDOM)
     return True
 
 
 def _end_overdue(state: TaskState, out: Outbox, now: float) -> None:
-    overdue = {number for entry in state.idle_entries if entry.deadline <= now for number in entry.numbers}
+    due = [entry for numbers in state.deadlines.take_due(now) for entry in state.idle_among(numbers)]
+    overdue = {number for entry in due if entry.deadline <= now for number in entry.numbers}
     for task in state.take_out(overdue) if overdue else ():
         submit = task.submit
         text = f"{submit.label} (task {submit.task}) had not begun when its queue_timeout of {submit.terms.queue_timeout:g} s was over"

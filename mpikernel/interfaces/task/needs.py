@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Iterator
 
 from mpikernel.errors import places
-from mpikernel.interfaces.task.entries import Entry, Task, without
+from mpikernel.interfaces.task.entries import Entry, Task, overlap, without
 from mpikernel.interfaces.task.outcomes import Ended, Outcomes
+from mpikernel.interfaces.task.register import Register
 from mpikernel.ledger.records import ABORTED, OK
 from mpikernel.wire.terms import Needs
 
@@ -95,6 +96,7 @@ class Parked:
 
     def __init__(self, entry: Entry) -> None:
         terms = entry.submit.terms
+        self.numbers = entry.numbers  # of its tasks, as it came
         self.entries: list[Entry] = [entry]  # what is left of it
         self.after = After(terms.after) if terms.after is not None else None
         self.follow = Follow(terms.follow, terms.targets) if terms.follow is not None else None
@@ -111,6 +113,7 @@ class Parking:
         self.parked: dict[Parked, None] = {}  # in the order in which they came
         self.news: deque[Ended] = deque()  # of tasks that have ended, which has not been told to those that need them
         self._nodes: dict[int, dict[int, dict[After, Parked]]] = {}  # needs by level and index; none of them empty
+        self._by_task: Register[Parked] = Register()  # by the tasks that are parked
 
     def __bool__(self) -> bool:
         return bool(self.parked)
@@ -122,6 +125,7 @@ class Parking:
         """Let something wait for others, of which some may have ended."""
         parked = Parked(entry)
         self.parked[parked] = None
+        self._by_task.enter(parked.numbers, parked)
         for need in parked.needs:
             for numbers in need.ranges:
                 for ended in outcomes.within(numbers):
@@ -133,6 +137,7 @@ class Parking:
     def leave(self, parked: Parked) -> None:
         """It waits for others no more."""
         del self.parked[parked]
+        self._by_task.strike(parked.numbers, parked)
         for need in parked.needs:
             for numbers in need.ranges:
                 for level, index in nodes_of(numbers.start, numbers.stop):
@@ -162,10 +167,16 @@ class Parking:
                     told[parked] = None
         return list(told)
 
+    def among(self, numbers: range) -> Iterator[Entry]:
+        """All that has some of these tasks."""
+        there = self._by_task.around(numbers)
+        return (entry for parked in there for entry in parked.entries if overlap(entry.numbers, numbers))
+
     def take_out(self, numbers: set[int]) -> list[Task]:
-        """Those of these tasks that are parked; they are not any more."""
+        """Those of these tasks that are parked, in order; they are not any more."""
         taken: list[Task] = []
-        for parked in list(self.parked):
+        there = {parked for number in numbers for parked in self._by_task.near(number) if number in parked.numbers}
+        for parked in sorted(there, key=lambda parked: parked.numbers.start):
             parked.entries = [part for entry in parked.entries for part in without(entry, numbers, taken)]
             if not parked.entries:
                 self.leave(parked)
@@ -176,6 +187,7 @@ class Parking:
         there = {need: parked for nodes in self._nodes.values() for node in nodes.values() for need, parked in node.items()}
         assert all(parked in self.parked for parked in there.values()), "something is told of tasks although it is not parked"
         assert all(parked.entries for parked in self.parked), "nothing is parked"
+        self._by_task.check({parked: parked.numbers for parked in self.parked})
         if not self.news:
             assert all(need.left >= 0 for parked in self.parked for need in parked.needs), "a need was told twice of a task"
             assert all(not need.obstacle for parked in self.parked for need in parked.needs), "what cannot be met is waited for"

@@ -63,6 +63,11 @@ class Outcomes:
         there = (number for number in numbers if 0 <= number - self._base < len(codes))
         return sorted(number for number in there if codes[number - self._base] == code)
 
+    def all_ended(self, numbers: range) -> bool:
+        """Whether all of some consecutive tasks have ended, as far as that was to be remembered."""
+        first, stop = max(0, numbers.start - self._base), max(0, numbers.stop - self._base)
+        return stop <= len(self._codes) and all(self._codes[first:stop])
+
     def forget(self, settled: int) -> None:
         """Nobody asks for those before this one any more."""
         gone = settled - self._base

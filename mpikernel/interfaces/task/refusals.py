@@ -51,7 +51,7 @@ def offer(state: TaskState, task: Task, now: float) -> None:
     if task.targets:
         state.line_up_first(task)
     else:
-        state.heed(task.deadline)
+        state.heed(task)
         state.resting[task.submit.task] = task
 
 

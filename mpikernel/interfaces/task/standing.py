@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from mpikernel.interfaces.task.entries import runs
 from mpikernel.interfaces.task.handing import see_to_engines
@@ -16,10 +17,25 @@ from mpikernel.wire.transport import Arrival
 def on_ask_standing(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> None:
     assert isinstance(arrival.message, AskStanding)
     see_to_engines(state, out, now)  # what came before the question, in this turn
-    waiting = [number for entry in state.idle_entries for number in entry.numbers]
-    held = tuple(_ranges(state.tasks_of(engine)) for engine in range(len(state.seats)))
-    out.send(arrival.sender, Standing(arrival.message.query, held, _ranges(waiting)))
+    held = tuple(_joined(runs(sorted(there))) for there in _held(state))
+    waiting = _joined(sorted((entry.numbers for entry in state.idle_entries), key=attrgetter("start")))
+    out.send(arrival.sender, Standing(arrival.message.query, held, waiting))
 
 
-def _ranges(numbers: Iterable[int]) -> Ranges:
-    return tuple((run.start, len(run)) for run in runs(sorted(numbers)))
+def _held(state: TaskState) -> list[list[int]]:
+    """The tasks that each engine has. All are gone through once, not for each engine."""
+    held = [[number for lot in seat.lots.values() for number in lot] for seat in state.seats]
+    for number, task in state.assigned.items():
+        held[task.engine].append(number)
+    return held
+
+
+def _joined(ranges: Iterable[range]) -> Ranges:
+    """Ranges that come in order, each by its first number and how many there are; those that follow each other are one."""
+    joined: list[tuple[int, int]] = []
+    for numbers in ranges:
+        if joined and sum(joined[-1]) == numbers.start:
+            joined[-1] = (joined[-1][0], joined[-1][1] + len(numbers))
+        else:
+            joined.append((numbers.start, len(numbers)))
+    return tuple(joined)

@@ -10,6 +10,7 @@ from operator import attrgetter
 
 from msgspec import Struct, field
 
+from mpikernel.interfaces.task.deadlines import Deadlines
 from mpikernel.interfaces.task.entries import Batch, Entry, Task
 from mpikernel.interfaces.task.keeping import Keeping
 from mpikernel.interfaces.task.needs import Parking
@@ -94,7 +95,7 @@ class TaskState(Struct, eq=False):
     pausing: dict[int, Task] = field(default_factory=dict)  # those tasks, by task id; some of them have ended since
     parking: Parking = field(default_factory=Parking)  # what waits for other tasks
     look: float = inf  # when something is due with what waits
-    deadline: float = inf  # when something may have waited too long
+    deadlines: Deadlines = field(default_factory=Deadlines)  # of what waits, and of some that has begun since or ended
     assigned: dict[int, Task] = field(default_factory=dict)  # by task id
     unwanted: set[int] = field(default_factory=set)  # of those that engines have, what is to be interrupted: it is not tried again
     batches: dict[int, Batch] = field(default_factory=dict)  # that have open tasks, by their first task
@@ -124,18 +125,27 @@ class TaskState(Struct, eq=False):
     def line_up(self, entry: Entry) -> None:
         """Let something wait behind all others of its priority."""
         self.waiting.put_last(entry)
-        self.heed(entry.deadline)
+        self.heed(entry)
 
     def line_up_first(self, entry: Entry) -> None:
         """Let something wait before all others of its priority."""
         self.waiting.put_first(entry)
-        self.heed(entry.deadline)
+        self.heed(entry)
 
-    def heed(self, deadline: float) -> None:
-        """Look then whether something has waited too long."""
-        if deadline < self.deadline:
-            self.deadline = deadline
+    def heed(self, entry: Entry) -> None:
+        """Look in time whether something has waited too long."""
+        deadline = entry.deadline
+        if deadline < inf:
+            self.deadlines.put(deadline, entry.numbers, self.outcomes.all_ended)
             self.look = min(self.look, deadline)
+
+    def idle_among(self, numbers: range) -> Iterator[Entry]:
+        """All that no engine has, and that has some of these tasks."""
+        yield from self.waiting.among(numbers)
+        if self.resting:
+            yield from (self.resting[number] for number in numbers if number in self.resting)
+        if self.parking:
+            yield from self.parking.among(numbers)
 
     def take_out(self, numbers: set[int]) -> list[Task]:
         """Those of these tasks that no engine has; they wait no more."""
@@ -211,11 +221,17 @@ class TaskState(Struct, eq=False):
         unended = {number for batch in self.batches.values() for number in batch.open}
         assert unended <= {*waiting, *held}, f"tasks are lost: {unended - {*waiting, *held}}"
         assert all(batch.open for batch in self.batches.values()), "a batch is kept although all its tasks have ended"
-        assert self.deadline < inf or all(entry.deadline == inf for entry in self.idle_entries), (
-            "nobody looks when a task has waited too long"
-        )
+        self._check_deadlines()
         assert self.resting.keys() <= {*self.unwanted, *self.pausing}, "nobody looks when a refused task may be tried again"
         assert self.unwanted <= {*waiting, *held}, "it is remembered of tasks that have ended that they were to be interrupted"
+
+    def _check_deadlines(self) -> None:
+        self.deadlines.check()
+        assert self.look <= self.deadlines.next or self.look < inf, "nobody looks when a task has waited too long"
+        heeded = {(deadline, number) for deadline, numbers in self.deadlines for number in numbers}
+        for entry in self.idle_entries:
+            if entry.deadline < inf and not self.unwanted.issuperset(entry.numbers):  # what is about to be cancelled does not wait long
+                assert all((entry.deadline, number) in heeded for number in entry.numbers), f"nobody looks how long {entry.numbers} waits"
 
     def _check_seats(self) -> None:
         for engine, seat in enumerate(self.seats):

@@ -43,3 +43,15 @@ def test_a_range_is_few_nodes_that_have_nothing_in_common(first: int, count: int
     numbers = [number for level, index in nodes for number in range(index << level * BITS, (index + 1) << level * BITS)]
     assert sorted(numbers) == list(range(first, first + count))
     assert len(nodes) <= 2 * 31 * 4
+
+
+def test_whether_all_have_ended() -> None:
+    outcomes = Outcomes()
+    outcomes.put(ended(0, 10 * TOGETHER, OK, 0))
+    outcomes.put(ended(10 * TOGETHER + 1, 1, ERROR, 0))
+    assert outcomes.all_ended(range(5, 10 * TOGETHER))
+    assert not outcomes.all_ended(range(5, 10 * TOGETHER + 1))
+    assert not outcomes.all_ended(range(10 * TOGETHER + 1, 10 * TOGETHER + 3))
+    outcomes.forget(9 * TOGETHER)
+    assert outcomes.all_ended(range(5))
+    assert outcomes.all_ended(range(5, 9 * TOGETHER + 1))

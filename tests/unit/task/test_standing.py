@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mpikernel.interfaces.task.refusals import PAUSE
-from mpikernel.wire.messages import AskStanding, Standing
+from mpikernel.wire.messages import AskStanding, CancelTasks, Standing
 from mpikernel.wire.terms import Needs, Terms
 from tests.unit.task.bench import CLIENT, Bench
 
@@ -34,6 +34,15 @@ def test_single_tasks_and_batches() -> None:
     bench.end_batches()
     told = standing(bench)
     assert (told.held, told.waiting) == ((((2, 1),), ()), ())
+
+
+def test_what_follows_each_other_is_told_as_one_whatever_it_came_with_and_what_was_cancelled_is_not_told() -> None:
+    bench = Bench()
+    for first in (10, 15, 20):
+        bench.submit_batch_on(Terms((1,)), first, 5)
+    assert standing(bench).waiting == ((12, 13),)
+    bench.react(CLIENT, CancelTasks((13, 14, 22), False))
+    assert standing(bench).waiting == ((12, 1), (15, 7), (23, 2))
 
 
 def test_what_waits_for_others_or_for_another_try_is_at_no_engine() -> None:
