@@ -47,7 +47,8 @@ class Queue:
         if row is not None:
             row[entry.place] = entry
             return
-        self._rows[priority] = OrderedDict({entry.place: entry})
+        row = self._rows[priority] = OrderedDict()
+        row[entry.place] = entry
         heappush(self._order, -priority)
         self._see_who_is_first()
 
@@ -57,15 +58,14 @@ class Queue:
         self._rows[entry.submit.terms.priority].move_to_end(entry.place, last=False)
         self._see_who_is_first()
 
-    def take_first(self, count: int) -> Entry:
-        """The first waits no more; of a stretch, as many of its tasks as follow each other without a gap, at most `count`."""
-        entry = self.first
-        if isinstance(entry, Stretch) and (entry.gone or entry.count > count):
-            taken = entry.take_first(count)
+    def take_first(self, stretch: Stretch, count: int) -> Stretch:
+        """Of a stretch that is in it, the first tasks wait no more: those before a gap, at most `count`."""
+        if stretch.gone or stretch.count > count:
+            taken = stretch.take_first(count)
             self.count -= taken.count
             return taken
-        self.remove(entry)
-        return entry
+        self.remove(stretch)
+        return stretch
 
     def take_from(self, stretch: Stretch, numbers: Collection[int]) -> None:
         """Tasks of a stretch that is in it wait no more."""
@@ -156,13 +156,13 @@ class Line:
     def take_first(self, targets: Targets, count: int = 1) -> Entry:
         """The first of those that wait for these targets waits no more; of a stretch, some of its first tasks, at most `count`."""
         queue = self.queues[targets]
-        first = queue.first
+        entry = first = queue.first
         if isinstance(first, Task):
             self._by_task.strike_single(first.submit.task)
-            entry = queue.take_first(count)
+            queue.remove(first)
         else:
             before = first.numbers
-            entry = queue.take_first(count)
+            entry = queue.take_first(first, count)
             self._by_task.change(before, NONE if entry is first else first.numbers, first)
         if not queue.count:
             del self.queues[targets]
