@@ -5,7 +5,8 @@ from __future__ import annotations
 from mpikernel.boot.hosting import Rank
 from mpikernel.interfaces.task.keeping import Keeping
 from mpikernel.interfaces.task.reactor import REACTIONS, tell_all, tick
-from mpikernel.interfaces.task.state import Seat, TaskState
+from mpikernel.interfaces.task.seats import Seat
+from mpikernel.interfaces.task.state import TaskState
 from mpikernel.wire.arguments import remember_arguments
 from mpikernel.wire.notebook import Notebook
 

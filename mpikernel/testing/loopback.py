@@ -29,7 +29,8 @@ from mpikernel.engine.state import BatchJob, EngineState, Job
 from mpikernel.engine.watching import Doing
 from mpikernel.interfaces.task import reactor as task
 from mpikernel.interfaces.task.keeping import Keeping
-from mpikernel.interfaces.task.state import Seat, TaskState
+from mpikernel.interfaces.task.seats import Seat
+from mpikernel.interfaces.task.state import TaskState
 from mpikernel.ledger.memory import MemoryLedger
 from mpikernel.ledger.records import Run
 from mpikernel.testing.clock import ManualClock

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mpikernel.interfaces.task.ending import end_cancelled
-from mpikernel.interfaces.task.entries import Stretch, Task, runs
+from mpikernel.interfaces.task.entries import Task
 from mpikernel.interfaces.task.refusals import offer
-from mpikernel.interfaces.task.state import TaskState, Wish
+from mpikernel.interfaces.task.seats import STUCK, Wish
+from mpikernel.interfaces.task.state import TaskState
 from mpikernel.wire.loop import Outbox
 from mpikernel.wire.messages import Cancelled, Withdraw, Withdrawn
 
@@ -16,9 +15,8 @@ def cancel(state: TaskState, out: Outbox, wanted: set[int], client: int, interru
     """What still waits here ends at once; what an engine holds is asked back from it, which then answers."""
     dropped = end_cancelled(state, out, state.take_out(wanted), now)
     held: set[int] = set()
-    for engine, seat in enumerate(state.seats):
-        there = {number for number in wanted & state.assigned.keys() if state.assigned[number].engine == engine}
-        there.update(*(wanted & lot for lot in seat.lots.values()))
+    for seat in state.seats:
+        there = wanted & seat.given.keys()
         if there:
             message = Withdraw(tuple(sorted(there)), client, interrupt)
             seat.wishes.append(Wish(message))
@@ -42,34 +40,27 @@ def cancelled_there(state: TaskState, out: Outbox, message: Withdrawn, engine: i
             cancel(state, out, numbers, message.client, interrupt, now)
 
 
-def line_up_again(state: TaskState, numbers: Sequence[int], engine: int, now: float) -> None:
-    """Tasks that an engine has not begun wait again, before all others."""
-    seat = state.seats[engine]
-    seat.recalls -= 1
-    seat.barren = not numbers  # who had some may have more
-    seat.gave_back(numbers)
-    for number in state.unwanted.intersection(numbers):  # the client's wish, which crossed with them, is to find them here
+def line_up_again(state: TaskState, message: Withdrawn, engine: int, now: float) -> None:
+    """Tasks that an engine has not begun wait again, before all others and in the order in which they did."""
+    seat, dropped = state.seats[engine], set(message.dropped)
+    if next(iter(seat.given), None) in dropped:
+        seat.elsewhere += 1
+        seat.spared = now + STUCK * seat.elsewhere
+    seat.keep(message.kept)
+    seat.gave_back(dropped)
+    for number in state.unwanted & dropped:  # the client's wish, which crossed with them, is to find them here
         state.resting[number] = take_back(state, number, engine)
         state.resting[number].engine = -1
-    for number in sorted(state.assigned.keys() & set(numbers), reverse=True):
-        offer(state, take_back(state, number, engine), now)
-    for batch, lot in list(seat.lots.items()):
-        back = sorted(lot.intersection(numbers))
-        whole = state.batches[batch]
-        if back:
-            seat.take_from_lot(batch, back)
-            seat.take(whole.submit.function, whole.allowed, -len(back))
-        for run in reversed(list(runs(back))):
-            state.line_up_first(Stretch(whole, run))
+    for entry in reversed(seat.entries(dropped)):
+        if isinstance(entry, Task):
+            offer(state, take_back(state, entry.submit.task, engine), now)
+        else:
+            seat.take_stretch(entry)
+            state.line_up_first(entry)
 
 
 def take_back(state: TaskState, number: int, engine: int) -> Task:
     """A task has left its engine."""
-    task, seat = state.assigned.pop(number, None), state.seats[engine]
-    if task is None:
-        batch = next(batch for batch, lot in seat.lots.items() if number in lot)
-        task = state.batches[batch].single(number)
-        task.engine = engine
-        seat.take_from_lot(batch, (number,))
-    seat.take(task.submit.function, task.targets, -1)
+    task = state.seats[engine].take(number)
+    task.engine = engine
     return task

@@ -102,6 +102,11 @@ class Batch(Struct, eq=False):
     allowed: tuple[int, ...]  # as of a Task
     recovery: Sequence[Frame]  # the function that its terms name
 
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """As of a Task."""
+        return self.allowed
+
     def extent(self, numbers: range) -> tuple[int, int]:
         """Where the pieces of consecutive tasks begin and end in the data."""
         first = numbers.start - self.submit.first

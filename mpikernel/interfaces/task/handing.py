@@ -7,10 +7,12 @@ engine straight to the client.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from heapq import heapify, heappop, heapreplace
 
 from mpikernel.interfaces.task.entries import Entry, Stretch, Task
 from mpikernel.interfaces.task.policies import Loads
-from mpikernel.interfaces.task.state import Seat, TaskState
+from mpikernel.interfaces.task.seats import STUCK, Seat
+from mpikernel.interfaces.task.state import TaskState
 from mpikernel.interfaces.task.waiting import Queue, in_turn
 from mpikernel.wire.arguments import leave_out
 from mpikernel.wire.envelope import Frame
@@ -36,33 +38,43 @@ def see_to_engines(state: TaskState, out: Outbox, now: float) -> None:
     elif now - state.recalled < AGAIN:
         return
     state.recalled = now
-    if state.assigned or state.batches:
-        _recall(state, out, now)
+    _recall(state, out, now)
 
 
 def _hand_out(state: TaskState, out: Outbox, now: float) -> None:
     """Hand out what waits, in order, while engines have room. Only the first of each queue is looked at, however many wait."""
-    if state.waiting:
-        room = {engine: work for engine in range(len(state.seats)) if (work := state.work_beside(engine)) is not None}
-        loads = Loads(room.__getitem__, state.turn)
-        while room and (chosen := _next(state, room, loads)) is not None:
-            targets, engine = chosen
-            _give_some(state, out, targets, engine, now)
-            work = state.work_beside(engine)
-            if work is None:
-                del room[engine]
-            else:
-                room[engine] = work
-
-
-def _next(state: TaskState, room: Mapping[int, float], loads: Loads) -> tuple[tuple[int, ...], int] | None:
-    """The queue whose turn it is of those for which an engine has room, by its targets; and that engine."""
+    if not state.waiting:
+        return
+    room = {engine: work for engine in range(len(state.seats)) if (work := state.work_beside(engine, now)) is not None}
+    loads = Loads(room.__getitem__, state.turn)
     queues = state.waiting.queues
-    for targets in sorted(queues, key=lambda targets: in_turn(queues[targets].first)) if len(queues) > 1 else queues:
-        engine = best(state, queues[targets].first, room, loads)
-        if engine is not None:
-            return targets, engine
-    return None
+    turns = [(in_turn(queue.first), targets) for targets, queue in queues.items() if not targets or not room.keys().isdisjoint(targets)]
+    heapify(turns)
+    while room and turns:
+        targets = turns[0][1]
+        first = queues[targets].first
+        engine = best(state, first, room, loads)
+        if engine is None:
+            heappop(turns)
+            _keep_free(first, room)
+            continue
+        _give_some(state, out, targets, engine, now)
+        work = state.work_beside(engine, now)
+        if work is None:
+            del room[engine]
+        else:
+            room[engine] = work
+        if targets in queues:
+            heapreplace(turns, (in_turn(queues[targets].first), targets))
+        else:
+            heappop(turns)
+
+
+def _keep_free(entry: Entry, room: dict[int, float]) -> None:
+    """What needs an engine that has nothing waits for one; whoever has least to do is given nothing else until then."""
+    busy = [engine for engine in entry.targets or room if engine in room]
+    if busy:
+        del room[min(busy, key=room.__getitem__)]
 
 
 def best(state: TaskState, entry: Entry, room: Mapping[int, float], loads: Loads) -> int | None:
@@ -79,8 +91,8 @@ def _give_some(state: TaskState, out: Outbox, targets: tuple[int, ...], engine: 
         seat.heard = now
     entry = state.waiting.take_first(targets, 1 if isinstance(queue.first, Task) else _how_many(state, queue, targets, engine))
     state.handed += 1
-    seat.turn, seat.barren, seat.closed = state.handed, False, entry.alone
-    seat.take(entry.submit.function, targets, entry.count)
+    seat.turn, seat.closed = state.handed, entry.alone
+    seat.give(entry)
     if isinstance(entry, Task):
         _give(state, out, entry, engine)
     else:
@@ -107,7 +119,6 @@ def _give(state: TaskState, out: Outbox, task: Task, engine: int) -> None:
     carried = _carried(seat, submit.function, task.function)
     frames = [*task.function[:carried], *leave_out(seat.arguments, submit.named, task.arguments)]
     task.engine = engine
-    state.assigned[submit.task] = task
     message = Apply(
         submit.task, task.client, submit.function, carried, task.name, task.attempt, submit.stream, submit.terms.timeout, submit.named
     )  # fmt: skip
@@ -118,7 +129,6 @@ def _give_stretch(state: TaskState, out: Outbox, stretch: Stretch, engine: int) 
     seat, submit, whole, numbers = state.seats[engine], stretch.submit, stretch.whole, stretch.numbers
     carried = _carried(seat, submit.function, whole.function)
     begin, end = whole.extent(numbers)
-    seat.lots.setdefault(submit.first, set()).update(numbers)
     message = RunBatch(
         numbers.start, submit.first, whole.client, submit.function, carried, submit.label, begin, whole.ends_of(numbers),
         submit.terms.timeout
@@ -127,52 +137,55 @@ def _give_stretch(state: TaskState, out: Outbox, stretch: Stretch, engine: int) 
 
 
 def _recall(state: TaskState, out: Outbox, now: float) -> None:
-    """Ask for half of what the busiest engine has not begun, for each that has nothing to do."""
+    """Ask for half of what the busiest engines have not begun, one of them for each that has nothing to do."""
     seats = state.seats
-    idle = [engine for engine, seat in enumerate(seats) if not (seat.held or seat.seized or seat.lost)]
+    idle = dict.fromkeys(engine for engine, seat in enumerate(seats) if not (seat.given or seat.seized or seat.lost or now < seat.spared))
     if not idle or len(idle) == len(seats):
         return
-    busy = [engine for engine, seat in enumerate(seats) if seat.count > 1 and _worth_asking(state, seat, now)]
-    reach = set[tuple[int, ...]]().union(*(seats[engine].reach for engine in busy))
-    if () not in reach:
-        places = set[int]().union(*reach)
-        idle = [engine for engine in idle if engine in places]
-    busy.sort(key=state.work, reverse=True)
-    for engine in idle:
-        _recall_for(state, out, busy, engine)
-
-
-def _worth_asking(state: TaskState, seat: Seat, now: float) -> bool:
-    return not (seat.recalls or seat.barren) and (state.paces.work(seat.held) >= WORTHWHILE or now - seat.heard >= WORTHWHILE)
-
-
-def _recall_for(state: TaskState, out: Outbox, busy: list[int], engine: int) -> None:
-    """Ask the first of these that has something for an engine; it is then asked no more."""
-    for other in busy:
-        numbers = _movable(state, other, engine)
-        if numbers:
-            seat = state.seats[other]
-            seat.recalls += 1
-            busy.remove(other)
-            out.send(seat.rank, Withdraw(tuple(numbers[len(numbers) // 2 :]), NOBODY, interrupt=False))
+    busy = [engine for engine, seat in enumerate(seats) if len(seat.given) > len(seat.begun) and _worth_asking(state, seat, now)]
+    for engine in sorted(busy, key=state.work, reverse=True):
+        taker = _taker(seats[engine], idle)
+        if taker is not None:
+            del idle[taker]
+            numbers = _movable(seats[engine], taker)
+            _ask_for(out, seats[engine], numbers[len(numbers) // 2 :])
+        if not idle:
             return
 
 
-def _movable(state: TaskState, here: int, engine: int) -> list[int]:
-    """The tasks of one engine that another may have; single ones in the order in which they were given, in which they begin."""
-    single = [number for number, task in state.assigned.items() if task.engine == here and _may_have(task.targets, engine)]
-    lots = [number for batch, lot in state.seats[here].lots.items() if _may_have(state.batches[batch].allowed, engine) for number in lot]
-    return single + sorted(lots)
+def _worth_asking(state: TaskState, seat: Seat, now: float) -> bool:
+    """Whether an engine may have something that it has not begun, and will not have done in a moment."""
+    if seat.asked or seat.seized:
+        return False
+    unheard = now - seat.heard
+    if seat.count == 1:
+        return unheard >= STUCK * (1 + seat.elsewhere)
+    return unheard >= WORTHWHILE or state.paces.work(seat.held) >= WORTHWHILE
+
+
+def _taker(seat: Seat, idle: Mapping[int, object]) -> int | None:
+    """The first engine of those that have nothing to do to which a task of this one may go."""
+    reach = {entry.targets for number, entry in seat.given.items() if number not in seat.begun} if seat.begun else seat.reach
+    if () in reach:
+        return next(iter(idle))
+    return next((engine for targets in reach for engine in targets if engine in idle), None)
+
+
+def _movable(seat: Seat, engine: int) -> list[int]:
+    """Tasks that another engine may have, in the order in which they begin."""
+    return [number for number, entry in seat.given.items() if number not in seat.begun and _may_have(entry.targets, engine)]
+
+
+def _ask_for(out: Outbox, seat: Seat, numbers: Sequence[int]) -> None:
+    seat.asked.update(numbers)
+    out.send(seat.rank, Withdraw(tuple(numbers), NOBODY, interrupt=False))
 
 
 def recall_all(state: TaskState, out: Outbox, engine: int) -> None:
     """Ask an engine for everything that it has not begun."""
     seat = state.seats[engine]
-    numbers = [number for number, task in state.assigned.items() if task.engine == engine]
-    numbers += sorted(number for lot in seat.lots.values() for number in lot)
-    if numbers:
-        seat.recalls += 1
-        out.send(seat.rank, Withdraw(tuple(numbers), NOBODY, interrupt=False))
+    if seat.given:
+        _ask_for(out, seat, tuple(seat.given))
 
 
 def _may_have(targets: tuple[int, ...], engine: int) -> bool:

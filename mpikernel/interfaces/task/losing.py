@@ -32,7 +32,7 @@ def lose(state: TaskState, out: Outbox, message: EngineLost, client: int, now: f
     seat = state.seats[engine]
     seat.lost, seat.closed, state.bereft = message.reason, True, True
     unended = set(array("q", message.open))
-    had = sorted(state.tasks_of(engine))
+    had = sorted(seat.given)
     lost = state.outcomes.well_on(engine, unended)
     for number in had:
         if number not in unended:

@@ -172,11 +172,11 @@ def on_released_batch(state: TaskState, out: Outbox, arrival: Arrival, now: floa
     numbers, seat = range(message.first, message.first + message.count), state.seats[message.engine]
     whole = state.batches[message.batch]
     submit = whole.submit
+    stretch = Stretch(whole, numbers)
     if state.mortal:
         begin, end = whole.extent(numbers)
-        seat.recent.put(Stretch(whole, numbers), end - begin)
-    seat.take_from_lot(message.batch, numbers)
-    seat.take(submit.function, whole.allowed, -message.count)
+        seat.recent.put(stretch, end - begin)
+    seat.take_stretch(stretch)
     state.close(message.batch, numbers)
     times = memoryview(message.times).cast("d")
     _learn(state, message.engine, submit.function, (times[-1] - times[0]) / message.count, now)
@@ -238,7 +238,7 @@ def on_withdrawn(state: TaskState, out: Outbox, arrival: Arrival, now: float) ->
     assert isinstance(message, Withdrawn)
     engine = state.seat_of(arrival.sender)
     if message.client == NOBODY:
-        line_up_again(state, message.dropped, engine, now)
+        line_up_again(state, message, engine, now)
     else:
         cancelled_there(state, out, message, engine, now)
     _go_on(state, out, now)
@@ -270,7 +270,8 @@ def _learn(state: TaskState, engine: int, function: bytes, seconds: float, now: 
 def _heard(state: TaskState, engine: int, now: float) -> None:
     """An engine tells that it has got on."""
     seat = state.seats[engine]
-    seat.heard, seat.barren = now, False
+    seat.heard, seat.elsewhere, seat.spared = now, 0, 0.0
+    seat.begun.clear()
 
 
 def tick(state: TaskState, out: Outbox, now: float) -> None:

@@ -17,17 +17,9 @@ from mpikernel.wire.transport import Arrival
 def on_ask_standing(state: TaskState, out: Outbox, arrival: Arrival, now: float) -> None:
     assert isinstance(arrival.message, AskStanding)
     see_to_engines(state, out, now)  # what came before the question, in this turn
-    held = tuple(_joined(runs(sorted(there))) for there in _held(state))
+    held = tuple(_joined(runs(sorted(seat.given))) for seat in state.seats)
     waiting = _joined(sorted((entry.numbers for entry in state.idle_entries), key=attrgetter("start")))
     out.send(arrival.sender, Standing(arrival.message.query, held, waiting))
-
-
-def _held(state: TaskState) -> list[list[int]]:
-    """The tasks that each engine has. All are gone through once, not for each engine."""
-    held = [[number for lot in seat.lots.values() for number in lot] for seat in state.seats]
-    for number, task in state.assigned.items():
-        held[task.engine].append(number)
-    return held
 
 
 def _joined(ranges: Iterable[range]) -> Ranges:

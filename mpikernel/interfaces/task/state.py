@@ -15,68 +15,14 @@ from mpikernel.interfaces.task.entries import Batch, Entry, Task
 from mpikernel.interfaces.task.keeping import Keeping
 from mpikernel.interfaces.task.needs import Parking
 from mpikernel.interfaces.task.outcomes import Ended, Outcomes
-from mpikernel.interfaces.task.pace import MOST, Paces, enough
+from mpikernel.interfaces.task.pace import HORIZON, MOST, Paces, enough
 from mpikernel.interfaces.task.policies import Policy, policy_named
-from mpikernel.interfaces.task.recent import Recent
+from mpikernel.interfaces.task.seats import Seat
 from mpikernel.interfaces.task.waiting import Line
-from mpikernel.wire.arguments import CACHE, remember_arguments
+from mpikernel.wire.arguments import CACHE
 from mpikernel.wire.envelope import Frame
-from mpikernel.wire.messages import Withdraw
-from mpikernel.wire.mirror import Kept, Sent
+from mpikernel.wire.mirror import Kept
 from mpikernel.wire.notebook import Notebook
-
-
-class Wish(Struct, eq=False):
-    """A client's, to have tasks of an engine cancelled, as the engine was told."""
-
-    message: Withdraw
-    returned: set[int] = field(default_factory=set)  # tasks that have come back from it since: see `Seat.gave_back`
-
-
-class Seat(Struct, eq=False):
-    """One engine as the task interface sees it."""
-
-    rank: int
-    host: str
-    sent: Sent = field(default_factory=Sent)  # functions it has been sent
-    arguments: Sent = field(default_factory=remember_arguments)  # that it has been sent
-    held: Counter[bytes] = field(default_factory=Counter)  # tasks it has that have not ended, by function; none of them zero
-    reach: Counter[tuple[int, ...]] = field(default_factory=Counter)  # the same tasks, by the engines they may go to; none of them zero
-    count: int = 0  # of all of these
-    lots: dict[int, set[int]] = field(default_factory=dict)  # those of batches, by batch; none of them empty
-    heard: float = 0.0  # when it last told of a task, or got one while it had none
-    recalls: int = 0  # how often it has been asked for tasks and has not answered
-    barren: bool = False  # it had none when it was asked last, and none of its tasks has ended since
-    seized: bool = False  # it sits in a call that was given up: it is given nothing
-    turn: int = 0  # how often tasks had been handed out when it was given some last
-    wishes: deque[Wish] = field(default_factory=deque)  # of clients, that it has not answered
-    recent: Recent = field(default_factory=Recent)  # ended well there
-    lost: str = ""  # how it died, if it has
-    closed: bool = False  # it gets nothing now: it has died, or has a task that is to be alone
-
-    def take(self, function: bytes, targets: tuple[int, ...], count: int) -> None:
-        """It has so many tasks more, or less, of a function and that may go to these engines."""
-        self.count += count
-        self.reach[targets] += count
-        if not self.reach[targets]:
-            del self.reach[targets]
-        self.held[function] += count
-        if not self.held[function]:
-            del self.held[function]
-            self.closed = bool((self.held and self.closed) or self.lost)
-
-    def gave_back(self, numbers: Collection[int]) -> None:
-        """Tasks have come back from it. If it is given them again, its answers to what was sent before say nothing of that."""
-        for wish in self.wishes:
-            wish.returned.update(numbers)
-
-    def take_from_lot(self, batch: int, numbers: Collection[int]) -> None:
-        """It does not have these tasks of a batch any more."""
-        lot = self.lots[batch]
-        lot.difference_update(numbers)
-        if not lot:
-            del self.lots[batch]
-
 
 _rank_of = attrgetter("rank")
 
@@ -96,7 +42,6 @@ class TaskState(Struct, eq=False):
     parking: Parking = field(default_factory=Parking)  # what waits for other tasks
     look: float = inf  # when something is due with what waits
     deadlines: Deadlines = field(default_factory=Deadlines)  # of what waits, and of some that has begun since or ended
-    assigned: dict[int, Task] = field(default_factory=dict)  # by task id
     unwanted: set[int] = field(default_factory=set)  # of those that engines have, what is to be interrupted: it is not tried again
     batches: dict[int, Batch] = field(default_factory=dict)  # that have open tasks, by their first task
     outcomes: Outcomes = field(default_factory=Outcomes)
@@ -160,13 +105,15 @@ class TaskState(Struct, eq=False):
         """When an engine was given something last: a number that grows."""
         return self.seats[engine].turn
 
-    def work_beside(self, engine: int) -> float | None:
-        """Seconds that an engine will be busy, if it may be given another task; else None."""
+    def work_beside(self, engine: int, now: float) -> float | None:
+        """Seconds that an engine will be busy, as far as can be told, if it may be given another task; else None."""
         seat = self.seats[engine]
         if seat.seized or seat.closed or seat.count >= self.placing.ahead:
             return None
         work = self.paces.work(seat.held)
-        return None if enough(work, seat.count) else work
+        if enough(work, seat.count):
+            return None
+        return work if now >= seat.spared else work + HORIZON  # more than any other
 
     def room(self, engine: int, function: bytes) -> int:
         """How many tasks of a function an engine may be given."""
@@ -175,11 +122,6 @@ class TaskState(Struct, eq=False):
             return 0
         room = self.paces.room(function, seat.held, seat.count)
         return room if self.placing.ahead == MOST else max(0, min(room, self.placing.ahead - seat.count))
-
-    def tasks_of(self, engine: int) -> list[int]:
-        """The tasks that an engine has, begun or not."""
-        single = [number for number, task in self.assigned.items() if task.engine == engine]
-        return [*single, *(number for lot in self.seats[engine].lots.values() for number in lot)]
 
     def seat_of(self, rank: int) -> int:
         """The engine that is at a rank; engines are counted in the order of their ranks."""
@@ -214,7 +156,7 @@ class TaskState(Struct, eq=False):
         self.waiting.check()
         self.parking.check()
         waiting = [number for entry in self.idle_entries for number in entry.numbers]
-        held = [*self.assigned, *(number for seat in self.seats for lot in seat.lots.values() for number in lot)]
+        held = [number for seat in self.seats for number in seat.given]
         assert len(set(waiting)) == len(waiting), "a task waits twice"
         assert len(set(held)) == len(held), "two engines have a task"
         assert not set(waiting) & set(held), f"tasks both wait and are assigned: {set(waiting) & set(held)}"
@@ -238,13 +180,14 @@ class TaskState(Struct, eq=False):
             assert not (seat.lost and seat.held), f"engine {engine} has died and holds {seat.held}"
             assert seat.closed or not seat.lost, f"engine {engine} has died and is given tasks"
             assert not seat.closed or seat.lost or seat.count == 1, f"engine {engine} is given nothing, but has nothing alone"
-            has = Counter(task.submit.function for task in self.assigned.values() if task.engine == engine)
-            reach = Counter(task.targets for task in self.assigned.values() if task.engine == engine)
-            for batch, lot in seat.lots.items():
-                assert lot, f"an empty lot of batch {batch} is kept for engine {engine}"
-                assert lot <= self.batches[batch].open, f"engine {engine} has tasks of batch {batch} that have ended"
-                has[self.batches[batch].submit.function] += len(lot)
-                reach[self.batches[batch].allowed] += len(lot)
+            for number, entry in seat.given.items():
+                if isinstance(entry, Batch):
+                    assert number in entry.open, f"engine {engine} has a task of batch {entry.submit.first} that has ended"
+                else:
+                    assert entry.engine == engine, f"engine {engine} has a task that believes that engine {entry.engine} has it"
+            has = Counter(entry.submit.function for entry in seat.given.values())
+            reach = Counter(entry.targets for entry in seat.given.values())
             assert has == seat.held, f"engine {engine} holds {has}, but {seat.held} is counted"
             assert reach == seat.reach, f"the tasks of engine {engine} may go to {reach}, but {seat.reach} is counted"
-            assert has.total() == seat.count, f"engine {engine} holds {has}, but {seat.count} tasks are counted"
+            assert seat.asked | seat.begun <= seat.given.keys(), f"engine {engine} was asked for tasks that it does not have"
+            assert not seat.asked & seat.begun, f"engine {engine} has answered for tasks that it is asked for"

@@ -6,11 +6,12 @@ from array import array
 from collections.abc import Sequence
 from itertools import chain
 
-from mpikernel.interfaces.task.entries import runs
+from mpikernel.interfaces.task.entries import Entry, Stretch
 from mpikernel.interfaces.task.handing import see_to_engines
 from mpikernel.interfaces.task.pace import UNKNOWN
 from mpikernel.interfaces.task.reactor import REACTIONS, tick
-from mpikernel.interfaces.task.state import Seat, TaskState
+from mpikernel.interfaces.task.seats import Seat
+from mpikernel.interfaces.task.state import TaskState
 from mpikernel.ledger.records import Record, expand
 from mpikernel.testing.clock import ManualClock
 from mpikernel.testing.outbox import RecordingOutbox
@@ -69,11 +70,18 @@ class Bench:
 
     def end_batches(self) -> None:
         """Engines run all that they have of batches, and what they are given then."""
-        while any(seat.lots for seat in self.state.seats):
-            for engine, seat in enumerate(self.state.seats):
-                for batch, numbers in [(batch, run) for batch, lot in seat.lots.items() for run in runs(sorted(lot))]:
-                    times = array("d", [1.0] * 2 * len(numbers)).tobytes()
-                    self.react(seat.rank, ReleasedBatch(batch, numbers.start, len(numbers), engine, times))
+        while stretches := [(engine, entry) for engine in range(2) for entry in self.held(engine) if isinstance(entry, Stretch)]:
+            for engine, stretch in stretches:
+                self.end_stretch(engine, stretch)
+
+    def held(self, engine: int) -> list[Entry]:
+        """What an engine has, in the order in which it was given it."""
+        seat = self.state.seats[engine]
+        return seat.entries(seat.given)
+
+    def end_stretch(self, engine: int, stretch: Stretch) -> None:
+        times = array("d", [1.0] * stretch.count + [LATER] * stretch.count).tobytes()
+        self.react(RANKS[engine], ReleasedBatch(stretch.submit.first, stretch.numbers.start, stretch.count, engine, times))
 
     def refuse(self, engine: int, number: int, reason: str) -> None:
         """An engine does not take a task."""

@@ -30,7 +30,9 @@ from mpikernel.interfaces.task import reactor as task_reactor
 from mpikernel.interfaces.task.entries import runs
 from mpikernel.interfaces.task.handing import see_to_engines
 from mpikernel.interfaces.task.refusals import MOST_REFUSALS
-from mpikernel.interfaces.task.state import Seat, TaskState
+from mpikernel.interfaces.task.seats import Seat
+from mpikernel.interfaces.task.state import TaskState
+from mpikernel.interfaces.task.waiting import in_turn
 from mpikernel.ledger.records import ABORTED, ERROR, OK, SUBMITTED, Record, expand
 from mpikernel.testing.loopback import begin_single
 from mpikernel.testing.outbox import RecordingOutbox
@@ -216,10 +218,14 @@ class TaskMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(self.mail.values()))
     @rule()
     def deliver_all(self) -> None:
-        while pairs := [pair for pair, row in self.mail.items() if row]:
+        for _ in range(MANY):
+            pairs = [pair for pair, row in self.mail.items() if row]
+            if not pairs:
+                return
             for pair in pairs:
                 if self.mail[pair]:  # what came before may have been that its sender died
                     self.deliver_from(pair, alone=True)
+        raise AssertionError("they never stop sending messages to each other")
 
     @precondition(lambda self: any(state.queue and not state.running for state in self.engines))
     @rule(data=st.data())
@@ -256,6 +262,24 @@ class TaskMachine(RuleBasedStateMachine):
         self.now += later
         task_reactor.tick(self.task, self.out, self.now)
         self.flush(TASK)
+
+    @rule(elsewhere=st.integers(-1, len(ENGINES) - 1))
+    def let_them_settle(self, elsewhere: int) -> None:
+        """Whoever has nothing to do gets what others have not begun; one of them may begin nothing, being in another call."""
+        for _ in range(40):
+            self.deliver_all()
+            for state in self.engines:
+                if state.running is None and state.queue and state.id != elsewhere and state.rank not in self.dead:
+                    self.begin_on(state)
+            self.pass_time(1.0)
+        idle = {engine for engine, seat in enumerate(self.task.seats) if not (seat.given or seat.lost or engine == elsewhere)}
+        for seat, state in zip(self.task.seats, self.engines, strict=True):
+            for number in seat.given.keys() & self.unbegun(state):
+                assert idle.isdisjoint(seat.given[number].targets or idle), f"task {number} waits behind others although {idle} are idle"
+
+    def unbegun(self, state: EngineState) -> set[int]:
+        """The tasks that an engine has and has not begun."""
+        return {number for job in state.queue for number in (job.pending if isinstance(job, BatchJob) else [job.command.call])}
 
     def batch_of(self, state: EngineState) -> BatchJob | None:
         """The batch that an engine which runs nothing would begin."""
@@ -408,12 +432,18 @@ class TaskMachine(RuleBasedStateMachine):
 
     @invariant()
     def engines_are_not_left_idle(self) -> None:
-        for entry in (queue.first for queue in self.task.waiting.queues.values() if not self.task.changed):
-            engines = entry.targets or range(len(ENGINES))
-            if entry.submit.terms.queue_timeout or entry.alone:  # such are not given ahead
-                engines = [engine for engine in engines if not self.task.seats[engine].held]
-            rooms = [self.task.room(engine, entry.submit.function) for engine in engines]
-            assert not any(rooms), f"tasks {entry.numbers} wait although an engine has room"
+        firsts = sorted((queue.first for queue in self.task.waiting.queues.values() if not self.task.changed), key=in_turn)
+        picky: list[set[int]] = []  # for each that needs an engine which has nothing, and comes before others: where it may go
+        for entry in firsts:
+            engines = set(entry.targets or range(len(ENGINES)))
+            room = {engine for engine in engines if self.task.room(engine, entry.submit.function)}
+            idle = {engine for engine in room if not self.task.seats[engine].given}
+            assert not idle, f"tasks {entry.numbers} wait although engines {idle} have nothing"
+            if entry.submit.terms.queue_timeout or entry.alone:
+                picky.append(engines)
+            else:
+                spared = sum(not room.isdisjoint(places) for places in picky)
+                assert len(room) <= spared, f"tasks {entry.numbers} wait although engines {room} have room"
 
     def teardown(self) -> None:
         """Everything comes to its end, and then everything adds up."""
@@ -431,7 +461,7 @@ class TaskMachine(RuleBasedStateMachine):
         assert not self.client.open
         assert not self.client.batches
         assert not any(self.task.idle_entries)
-        assert not self.task.assigned
+        assert not any(seat.given for seat in self.task.seats)
         assert not self.task.batches
         assert not self.task.unwanted
         assert self.answers.keys() == self.submitted.keys()

@@ -43,7 +43,7 @@ def test_a_task_that_nobody_takes_says_why_for_each_engine() -> None:
     bench.submit(7)
     for _ in range(2 * MOST_REFUSALS):
         bench.out.take(FIRST), bench.out.take(SECOND)
-        engine = bench.state.assigned[7].engine
+        [engine] = [engine for engine, seat in enumerate(bench.state.seats) if 7 in seat.given]
         bench.refuse(engine, 7, f"no {'gpu' if engine else 'disk'}")
         bench.pass_time(10.0)
     [(done, frames, *_)] = bench.out.take(CLIENT)
