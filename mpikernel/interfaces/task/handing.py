@@ -35,7 +35,7 @@ def see_to_engines(state: TaskState, out: Outbox, now: float) -> None:
     if state.changed:
         state.changed = False
         _hand_out(state, out, now)
-    elif now - state.recalled < AGAIN:
+    elif 0 <= now - state.recalled < AGAIN:  # a clock may be set back
         return
     state.recalled = now
     _recall(state, out, now)
